@@ -1,0 +1,65 @@
+# Every target explains itself: `make` or `make help` lists them.
+# A machine needs Python 3.11 and make; everything else is installed into .venv.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt
+STAMP := $(VENV)/requirements.cksum
+PORT ?= 8000
+DATA_DIR ?= var
+export PORT DATA_DIR
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format schema bench migrate shell lock clean
+
+help: ## list what make can do
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk 'BEGIN {FS = ":.*## "} {printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: ## make .venv and install everything pinned (does nothing when it is up to date)
+	@cat $(REQUIREMENTS) | cksum | cmp -s - $(STAMP) || { \
+	  echo "Installing into $(VENV) with $(PYTHON) ..." && \
+	  "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")' && \
+	  { test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV); } && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -E '^uv==' requirements-dev.txt)" && \
+	  $(BIN)/uv pip install --python $(BIN)/python -r requirements-dev.txt && \
+	  cat $(REQUIREMENTS) | cksum > $(STAMP); }
+
+demo: setup ## run the whole shop on its own PostgreSQL and Redis (PORT=8000 DATA_DIR=var)
+	@$(BIN)/python -m shop.embedded.demo
+
+test: setup ## run every test on private servers (PYTEST_ARGS="-k cart" narrows it)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: setup ## every check that is not a test: style, types, imports, templates, migrations, schema, deployment
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/djlint --check --lint templates
+	@$(BIN)/python -m shop.embedded.checks
+
+format: setup ## rewrite Python and templates in the house format
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+	@$(BIN)/djlint --reformat --quiet templates || true
+
+schema: setup ## write docs/openapi.yaml from the code
+	@DJANGO_SETTINGS_MODULE=shop.settings.test $(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
+bench: setup ## run the benchmarks in tests/bench
+	@$(BIN)/python -m pytest tests/bench -n0 -p no:randomly -s -m bench $(PYTEST_ARGS)
+
+migrate: setup ## bring the database of the running demo, or of DATABASE_URL, up to date
+	@$(BIN)/python manage.py migrate
+
+shell: setup ## a Python shell inside the shop
+	@$(BIN)/python manage.py shell
+
+lock: setup ## resolve constraints.txt anew from the direct dependencies
+	@printf '' > constraints.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --strip-extras --no-annotate --no-header requirements-dev.txt -o $(VENV)/lock.txt
+	@{ echo '# Every package below the direct dependencies, pinned. Made by `make lock`; not edited by hand.'; cat $(VENV)/lock.txt; } > constraints.txt
+
+clean: ## stop the demo's servers and delete its data
+	@if test -x $(BIN)/python; then $(BIN)/python -m shop.embedded.clean; else rm -rf "$(DATA_DIR)"; fi

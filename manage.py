@@ -1,0 +1,23 @@
+#!/usr/bin/env python
+"""Django's command line."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+# These commands rewrite whole tables; a page's five seconds are not for them.
+PATIENT_COMMANDS = frozenset({"migrate", "load_demo"})
+
+
+def main() -> None:
+    """Run one management command."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings.dev")
+    if len(sys.argv) > 1 and sys.argv[1] in PATIENT_COMMANDS:
+        os.environ.setdefault("DATABASE_STATEMENT_TIMEOUT_MS", "0")
+        os.environ.setdefault("DATABASE_LOCK_TIMEOUT_MS", "30000")
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()
