@@ -1,0 +1,1 @@
+"""Who means to buy what: Redis first, PostgreSQL written through."""

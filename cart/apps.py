@@ -1,0 +1,11 @@
+"""Django's entry for this app."""
+
+from django.apps import AppConfig
+
+
+class CartConfig(AppConfig):
+    """The app's configuration; `ready` connects its words and receivers."""
+
+    name = "cart"
+    label = "cart"
+    verbose_name = "Cart"

@@ -1,0 +1,39 @@
+"""Settings of the cart (`CART_…`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from django.conf import settings
+
+from cart.types import MergePolicy
+from shop.core.settings import require
+
+
+@dataclass(frozen=True, slots=True)
+class CartConf:
+    """What a shop may set."""
+
+    redis_url: str = ""
+    """Where carts live; filled in by the embedded servers when empty."""
+    partitions: int = 64
+    """How many event streams and cluster slots carts are spread over. Never change it on a filled server."""
+    ttl_days: int = 30
+    """A cart lives so long after its last change."""
+    max_lines: int = 100
+    max_quantity: int = 99
+    merge_policy: str = MergePolicy.MAX.value
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        require(1 <= self.partitions <= 16_384, "CART_PARTITIONS", "must be from 1 to 16384.")  # noqa: PLR2004
+        require(1 <= self.ttl_days <= 365, "CART_TTL_DAYS", "must be from 1 to 365.")  # noqa: PLR2004
+        require(1 <= self.max_lines <= 1_000, "CART_MAX_LINES", "must be from 1 to 1000.")  # noqa: PLR2004
+        require(1 <= self.max_quantity <= 9_999, "CART_MAX_QUANTITY", "must be from 1 to 9999.")  # noqa: PLR2004
+        require(self.merge_policy in list(MergePolicy), "CART_MERGE_POLICY", f"must be one of {', '.join(MergePolicy)}.")
+
+
+def conf() -> CartConf:
+    """The settings in force."""
+    return cast("CartConf", settings.CART)

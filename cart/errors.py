@@ -1,0 +1,93 @@
+"""Refusals of the cart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from shop.core.errors import ConflictError, RejectedError, UnavailableError
+
+
+@dataclass(eq=False)
+class QuantityInvalidError(RejectedError):
+    """A quantity is not a whole number in the allowed range (details: `not_an_integer`, `min_value`)."""
+
+    code: ClassVar[str] = "validation_failed"
+
+
+@dataclass(eq=False)
+class QuantityTooLargeError(RejectedError):
+    """More of one SKU than a cart takes (detail `max_value` with `limit`)."""
+
+    code: ClassVar[str] = "quantity_too_large"
+
+    limit: int
+
+
+@dataclass(eq=False)
+class CartFullError(RejectedError):
+    """More different SKUs than a cart takes."""
+
+    code: ClassVar[str] = "cart_full"
+
+    limit: int
+
+
+@dataclass(eq=False)
+class SkuNotSellableError(RejectedError):
+    """The SKU exists but is not sold (any more)."""
+
+    code: ClassVar[str] = "sku_not_sellable"
+
+    sku_id: str
+
+
+@dataclass(eq=False)
+class CartChangedError(ConflictError):
+    """`If-Match` named another version (412)."""
+
+    code: ClassVar[str] = "cart_changed"
+
+    version: int
+
+
+@dataclass(eq=False)
+class CartLockedError(ConflictError):
+    """The cart is being paid for or merged."""
+
+    code: ClassVar[str] = "cart_locked"
+
+
+@dataclass(eq=False)
+class UndoExpiredError(ConflictError):
+    """There is nothing to undo under this token any more (410)."""
+
+    code: ClassVar[str] = "undo_expired"
+
+
+@dataclass(eq=False)
+class UndoSupersededError(ConflictError):
+    """The same lines were changed since (409)."""
+
+    code: ClassVar[str] = "undo_superseded"
+
+
+@dataclass(eq=False)
+class MergeSourceGoneError(ConflictError):
+    """The guest cart to be merged does not exist, or was merged into another customer's."""
+
+    code: ClassVar[str] = "merge_source_gone"
+
+
+@dataclass(eq=False)
+class OperationReusedError(RejectedError):
+    """The operation id (Idempotency-Key) was used for another change."""
+
+    code: ClassVar[str] = "idempotency_key_reused"
+
+
+@dataclass(eq=False)
+class CartsUnavailableError(UnavailableError):
+    """Redis cannot answer: carts can be read from their copy, not changed."""
+
+    code: ClassVar[str] = "carts_unavailable"

@@ -1,0 +1,214 @@
+"""Frozen values of the cart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from inventory.types import AvailabilityState
+from shop.catalog.types import SkuCard
+from shop.core.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class CartRef:
+    """Names a cart: a customer's by user id, a guest's by the SHA-256 of the session token."""
+
+    kind: Literal["u", "g"]
+    key: str
+
+    @property
+    def owner(self) -> str:
+        """The text that stands for this cart in keys, events and rows: `u:42`, `g:9f…`."""
+        return f"{self.kind}:{self.key}"
+
+    @property
+    def user_id(self) -> int | None:
+        """The customer's id, None for a guest."""
+        return int(self.key) if self.kind == "u" else None
+
+
+class CartState(StrEnum):
+    """The life of a cart. Merged is final."""
+
+    ACTIVE = "active"
+    FROZEN = "frozen"
+    """A merge has begun: readable, not writable."""
+    MERGED = "merged"
+
+
+class MergePolicy(StrEnum):
+    """What happens at sign-in to a SKU that stands in both carts."""
+
+    MAX = "max"
+    SUM = "sum"
+    KEEP_SAVED = "keep_saved"
+
+
+class MergeOutcome(StrEnum):
+    """What a merge did to one SKU."""
+
+    ADDED = "added"
+    KEPT_LARGER = "kept_larger"
+    SUMMED = "summed"
+    KEPT_SAVED = "kept_saved"
+    CAPPED = "capped"
+    DISCONTINUED = "discontinued"
+    UNKNOWN_SKU = "unknown_sku"
+    LIST_FULL = "list_full"
+
+
+@dataclass(frozen=True, slots=True)
+class CartLine:
+    """One SKU in a cart. `price_at_add` is for display only, None where none was known."""
+
+    sku_id: str
+    quantity: int
+    price_at_add: Money | None
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Cart:
+    """A cart as stored: lines in order of adding. Version 0: never written. `is_copy`: PostgreSQL's copy, read-only."""
+
+    ref: CartRef | None
+    version: int
+    content_version: int
+    state: CartState
+    currency: str
+    lines: tuple[CartLine, ...]
+    updated_at: datetime | None
+    receipt: tuple[ReceiptLine, ...] = ()
+    """What the last merge did, until acknowledged."""
+    notice: str = ""
+    """The kind of the cart's own notice that stands until acknowledged: `merged`, `changed_elsewhere` or none."""
+    is_copy: bool = False
+    saved_count: int = 0
+
+    @property
+    def units(self) -> int:
+        """How many units are in the cart."""
+        return sum(line.quantity for line in self.lines)
+
+    def line(self, sku_id: str) -> CartLine | None:
+        """The line of one SKU."""
+        return next((line for line in self.lines if line.sku_id == sku_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptLine:
+    """What a merge did to one SKU: the quantities before and after."""
+
+    sku_id: str
+    outcome: MergeOutcome
+    account: int
+    guest: int
+    result: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineChange:
+    """One line operation: `set` is absolute (0 removes), `add` adds to what is there."""
+
+    op: Literal["set", "add"]
+    sku_id: str
+    quantity: int
+    pointer: str = ""
+    """Where in the request it stands, for the refusal's pointer."""
+
+
+@dataclass(frozen=True, slots=True)
+class CartWarning:
+    """Done, but not exactly as asked: such as `clamped` to the stock or to the cap."""
+
+    code: str
+    sku_id: str
+    params: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CartChange:
+    """The answer to a write: the cart afterwards, what was altered, and how to undo it."""
+
+    cart: Cart
+    warnings: tuple[CartWarning, ...] = ()
+    undo: str = ""
+    """A token for `undo`, empty where nothing was taken away."""
+    was_replayed: bool = False
+    added_new: bool = False
+    """A line came into being (201 instead of 200)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MergeResult:
+    """The answer to a merge."""
+
+    cart: Cart
+    receipt: tuple[ReceiptLine, ...]
+    was_replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    """A cart line with all that a page or an expanded answer shows of it."""
+
+    sku_id: str
+    quantity: int
+    added_at: datetime
+    card: SkuCard | None
+    """None if the SKU is unknown to the catalogue."""
+    price_at_add: Money | None
+    unit_price: Money | None
+    line_total: Money | None
+    """None where the SKU cannot be bought."""
+    price_delta: Money | None
+    """unit price − price at add, None if either is unknown, zero if equal."""
+    state: AvailabilityState
+    available: int
+    """Units that this shopper could reserve now."""
+    buyable: int
+    """How many can be bought now, at most the line limit."""
+    retry_after_seconds: int | None
+
+    @property
+    def title(self) -> str:
+        """The SKU's title, or its id when the catalogue knows none."""
+        return self.card.title if self.card else self.sku_id
+
+    @property
+    def is_sold(self) -> bool:
+        """Whether the SKU is (still) sold at all."""
+        return self.state is not AvailabilityState.DISCONTINUED
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing that changed without the shopper's doing; `notice_id` = kind, SKU and present value."""
+
+    notice_id: str
+    kind: Literal["price_up", "price_down", "short", "discontinued", "merged", "changed_elsewhere"]
+    sku_id: str
+    title: str
+    was: Money | int | None
+    now: Money | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CartView:
+    """A cart with current prices, cards and availability; one value for page, API and admin."""
+
+    cart: Cart
+    lines: tuple[LineView, ...]
+    subtotal: Money
+    total: Money
+    notices: tuple[Notice, ...]
+    digest: str
+    """Short hash over prices, stock, titles and locale: the second half of an expanded ETag."""
+
+    @property
+    def can_check_out(self) -> bool:
+        """Whether checkout could start: not empty, every line sold and in sufficient stock."""
+        return bool(self.lines) and not self.cart.is_copy and all(v.line_total is not None and v.buyable >= v.quantity for v in self.lines)

@@ -1,0 +1,1 @@
+"""What there is: stock, reservations, ledger."""

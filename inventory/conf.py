@@ -1,0 +1,36 @@
+"""Settings of inventory (`INVENTORY_…`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from django.conf import settings
+
+from shop.core.settings import require
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryConf:
+    """What a shop may set."""
+
+    soft_ttl_seconds: int = 600
+    """How long a soft reservation lives, and what one renewal adds."""
+    sweep_seconds: int = 15
+    """How often overdue reservations are swept up."""
+    renewals: int = 10
+    """How often a reservation may be renewed (WCAG 2.2.1: at least ten times)."""
+    low_stock: int = 5
+    """At or below this many available units the number is shown."""
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        require(10 <= self.soft_ttl_seconds <= 86_400, "INVENTORY_SOFT_TTL_SECONDS", "must be from 10 to 86400.")  # noqa: PLR2004
+        require(1 <= self.sweep_seconds <= 3_600, "INVENTORY_SWEEP_SECONDS", "must be from 1 to 3600.")  # noqa: PLR2004
+        require(0 <= self.renewals <= 100, "INVENTORY_RENEWALS", "must be from 0 to 100.")  # noqa: PLR2004
+        require(0 <= self.low_stock <= 1_000, "INVENTORY_LOW_STOCK", "must be from 0 to 1000.")  # noqa: PLR2004
+
+
+def conf() -> InventoryConf:
+    """The settings in force."""
+    return cast("InventoryConf", settings.INVENTORY)

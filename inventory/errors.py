@@ -1,0 +1,65 @@
+"""Refusals of inventory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from shop.core.errors import BusyError, ConflictError, NotFoundError, RejectedError
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """One SKU of which there is too little."""
+
+    sku_id: str
+    requested: int
+    available: int
+    retry_after_seconds: int | None
+
+
+@dataclass(eq=False)
+class InsufficientStockError(ConflictError):
+    """At least one SKU is short; nothing was reserved. `errors` has one detail (code `short`) a short SKU."""
+
+    code: ClassVar[str] = "insufficient_stock"
+
+    shortages: tuple[Shortage, ...]
+
+
+@dataclass(eq=False)
+class ReservationUnknownError(NotFoundError):
+    """There is no such reservation."""
+
+    code: ClassVar[str] = "reservation_unknown"
+
+
+@dataclass(eq=False)
+class ReservationExpiredError(ConflictError):
+    """The reservation is no longer live: expired or released."""
+
+    code: ClassVar[str] = "reservation_expired"
+
+
+@dataclass(eq=False)
+class RenewalLimitError(ConflictError):
+    """The reservation was renewed as often as it may be."""
+
+    code: ClassVar[str] = "renewal_limit"
+
+    limit: int
+
+
+@dataclass(eq=False)
+class StockBelowReservedError(RejectedError):
+    """An adjustment would leave fewer units than are reserved."""
+
+    code: ClassVar[str] = "stock_below_reserved"
+
+    on_hand: int
+    reserved: int
+
+
+@dataclass(eq=False)
+class StockBusyError(BusyError):
+    """The stock rows are locked by others for longer than the lock time-out."""

@@ -1,0 +1,63 @@
+"""Frozen values of inventory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class ReservationState(StrEnum):
+    """The life of a reservation: soft → hard | released | expired; nothing leaves the last three."""
+
+    SOFT = "soft"
+    HARD = "hard"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
+class AvailabilityState(StrEnum):
+    """What a shopper is told about a SKU."""
+
+    IN_STOCK = "in_stock"
+    LOW = "low"
+    SHORT = "short"
+    """Fewer are available than the asker wants."""
+    RESERVED_BY_OTHERS = "reserved_by_others"
+    OUT = "out"
+    DISCONTINUED = "discontinued"
+
+
+@dataclass(frozen=True, slots=True)
+class StockDemand:
+    """So many units of one SKU."""
+
+    sku_id: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """How much of one SKU there is, for one asker (units of the asker's own live reservation count as available)."""
+
+    sku_id: str
+    on_hand: int
+    available: int
+    """Units that this asker could reserve now, ≥ 0. Overdue soft reservations count as available."""
+    state: AvailabilityState
+    """Without regard to a wanted quantity: IN_STOCK, LOW (≤ 5), RESERVED_BY_OTHERS or OUT."""
+    retry_after_seconds: int | None
+    """When the next reserved units may come back, if state is RESERVED_BY_OTHERS."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationView:
+    """A reservation as others see it."""
+
+    reservation_id: str
+    owner: str
+    state: ReservationState
+    lines: tuple[StockDemand, ...]
+    created_at: datetime
+    expires_at: datetime
+    renewals: int

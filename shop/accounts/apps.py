@@ -1,0 +1,11 @@
+"""Django's entry for this app."""
+
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    """The app's configuration; `ready` connects its words and receivers."""
+
+    name = "shop.accounts"
+    label = "accounts"
+    verbose_name = "Accounts"

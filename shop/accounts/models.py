@@ -1,0 +1,51 @@
+"""The customer: signs in with a mail address."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import BaseUserManager
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes users by mail address."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:  # noqa: ANN401 - model fields
+        """Make a user; the mail address is kept in lower case."""
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:  # noqa: ANN401 - model fields
+        """Make a user who may do everything in the admin."""
+        return self.create_user(email, password, **{**fields, "is_staff": True, "is_superuser": True})
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        """Find a user by mail address, whatever its case."""
+        return self.get(email__iexact=username)
+
+
+class User(AbstractUser):
+    """A customer or a member of staff. There is no user name: the mail address is it."""
+
+    username = None  # type: ignore[assignment]  # AbstractUser's field is taken away
+    email = models.EmailField(_("mail address"), unique=True)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]  # replaces the one with user names
+
+    class Meta(AbstractUser.Meta):
+        """One account a mail address, whatever its case."""
+
+        constraints: ClassVar = [models.UniqueConstraint(Lower("email"), name="one_account_a_mail_address")]
+
+    def __str__(self) -> str:
+        """Name the customer by number; addresses stay out of logs."""
+        return f"customer {self.pk}"

@@ -1,0 +1,26 @@
+"""Refusals of the catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from shop.core.errors import NotFoundError
+
+
+@dataclass(eq=False)
+class SkuUnknownError(NotFoundError):
+    """There is no SKU of this id."""
+
+    code: ClassVar[str] = "sku_unknown"
+
+    sku_id: str
+
+
+@dataclass(eq=False)
+class ProductUnknownError(NotFoundError):
+    """There is no product of this slug."""
+
+    code: ClassVar[str] = "product_unknown"
+
+    slug: str

@@ -1,0 +1,11 @@
+"""Django's entry for this app."""
+
+from django.apps import AppConfig
+
+
+class CheckoutConfig(AppConfig):
+    """The app's configuration; `ready` connects its words and receivers."""
+
+    name = "shop.checkout"
+    label = "checkout"
+    verbose_name = "Checkout"

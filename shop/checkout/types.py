@@ -1,0 +1,155 @@
+"""Frozen values of checkout, payment and order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from inventory.types import ReservationState
+from shop.catalog.types import SkuCard
+from shop.core.money import Money
+
+
+class CheckoutState(StrEnum):
+    """The life of a checkout: open → paying → completed, or expired, or cancelled."""
+
+    OPEN = "open"
+    PAYING = "paying"
+    COMPLETED = "completed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class PaymentState(StrEnum):
+    """The life of a payment, in order of precedence: a later one is never left for an earlier one."""
+
+    CREATED = "created"
+    PROCESSING = "processing"
+    REQUIRES_ACTION = "requires_action"
+    FAILED = "failed"
+    SUCCEEDED = "succeeded"
+    REFUND_DUE = "refund_due"
+    REFUNDED = "refunded"
+    REVIEW = "review"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an order goes. `country` is ISO 3166-1 alpha-2."""
+
+    name: str
+    line1: str
+    city: str
+    postcode: str
+    country: str
+    line2: str = ""
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: a customer (`u:42`) or a guest's session (`g:…`); also how ownership is queried."""
+
+    owner: str
+    user_id: int | None
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChange:
+    """A line whose price differs from what was shown before."""
+
+    sku_id: str
+    title: str
+    was: Money
+    now: Money
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutLine:
+    """One line of the frozen quote."""
+
+    sku_id: str
+    title: str
+    quantity: int
+    unit_price: Money
+    line_total: Money
+    price_at_add: Money | None
+    card: SkuCard | None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutView:
+    """A checkout for page, API and admin."""
+
+    checkout_id: str
+    state: CheckoutState
+    version: int
+    server_time: datetime
+    email: str
+    address: Address | None
+    consent_reminders: bool
+    lines: tuple[CheckoutLine, ...]
+    currency: str
+    subtotal: Money
+    total: Money
+    reservation_id: str
+    reservation_state: ReservationState
+    """`expired` also while an overdue one has not been swept."""
+    reservation_expires_at: datetime | None
+    renewals_left: int
+    lock_expires_at: datetime
+    """Until when the quote stands; later the checkout quotes again."""
+    cart_version: int
+    cart_content_version: int
+    requirements: tuple[str, ...]
+    """What is missing before paying: `email`, `shipping_address`, `reservation`."""
+    order_number: str = ""
+    last_payment_id: str = ""
+    last_payment_state: PaymentState | None = None
+    decline_reason: str = ""
+
+    @property
+    def units(self) -> int:
+        """How many units are being bought."""
+        return sum(line.quantity for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentView:
+    """A payment as its payer sees it."""
+
+    payment_id: str
+    checkout_id: str
+    state: PaymentState
+    amount: Money
+    order_number: str = ""
+    decline_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLineView:
+    """What was bought, frozen."""
+
+    sku_id: str
+    title: str
+    quantity: int
+    unit_price: Money
+    line_total: Money
+    image_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An order for page, API, admin and mail."""
+
+    number: str
+    """Public and opaque, such as `ord_…`."""
+    placed_at: datetime
+    email: str
+    address: Address
+    lines: tuple[OrderLineView, ...]
+    subtotal: Money
+    total: Money
+    payment_state: PaymentState

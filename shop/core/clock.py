@@ -1,0 +1,15 @@
+"""The clock that edges read. Services and rules take `now` as an argument."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """Tell the time, aware, in UTC. Tests move it with time-machine."""
+    return datetime.now(tz=UTC)
+
+
+def isoformat(moment: datetime) -> str:
+    """Write a moment as RFC 3339 in UTC with a `Z`, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
