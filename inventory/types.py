@@ -16,6 +16,30 @@ class ReservationState(StrEnum):
     EXPIRED = "expired"
 
 
+class StockEntryKind(StrEnum):
+    """What kind of event a line of the ledger is."""
+
+    INITIAL = "initial"
+    ADJUST = "adjust"
+    RECOUNT = "recount"
+    SALE = "sale"
+    RETURN = "return"
+
+
+class StockReason(StrEnum):
+    """Why units on hand changed."""
+
+    RECEIVED = "received"
+    RETURNED = "returned"
+    FOUND = "found"
+    DAMAGED = "damaged"
+    LOST = "lost"
+    RECOUNT = "recount"
+    CORRECTION = "correction"
+    SALE = "sale"
+    """Written by the sale itself, never chosen by staff."""
+
+
 class AvailabilityState(StrEnum):
     """What a shopper is told about a SKU."""
 
@@ -61,3 +85,7 @@ class ReservationView:
     created_at: datetime
     expires_at: datetime
     renewals: int
+    pinned_until: datetime | None = None
+    """While a payment runs, the end that it moved to."""
+    cause: str = ""
+    """Why it ended."""

@@ -1,0 +1,188 @@
+"""Stock, reservations and the ledger.
+
+Counters change only by the statements in `inventory.services`, each of which moves reservation, counter and ledger
+together. Locks are taken in one order: reservations first, then stock rows by ascending `sku_id`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from inventory.types import ReservationState, StockEntryKind, StockReason
+
+RESERVATION_STATES = [
+    (ReservationState.SOFT.value, _("reserved")),
+    (ReservationState.HARD.value, _("sold")),
+    (ReservationState.RELEASED.value, _("given back")),
+    (ReservationState.EXPIRED.value, _("expired")),
+]
+
+ENTRY_KINDS = [
+    (StockEntryKind.INITIAL.value, _("initial")),
+    (StockEntryKind.ADJUST.value, _("adjustment")),
+    (StockEntryKind.RECOUNT.value, _("recount")),
+    (StockEntryKind.SALE.value, _("sale")),
+    (StockEntryKind.RETURN.value, _("return")),
+]
+
+REASONS = [
+    (StockReason.RECEIVED.value, _("Delivery received")),
+    (StockReason.RETURNED.value, _("Returned by a customer")),
+    (StockReason.FOUND.value, _("Found")),
+    (StockReason.DAMAGED.value, _("Damaged")),
+    (StockReason.LOST.value, _("Lost or stolen")),
+    (StockReason.RECOUNT.value, _("Counted on the shelf")),
+    (StockReason.CORRECTION.value, _("Correction of a mistake")),
+    (StockReason.SALE.value, _("Sold")),
+]
+
+
+class StockItem(models.Model):
+    """The two counters of one SKU: on hand − reserved = available.
+
+    No index holds a counter and pages are filled to 60 % (migration), so that PostgreSQL updates the row in place.
+    """
+
+    sku_id = models.CharField(_("SKU"), max_length=64, primary_key=True)
+    on_hand = models.IntegerField(_("on hand"), default=0)
+    reserved = models.IntegerField(_("reserved"), default=0)
+
+    class Meta:
+        verbose_name = _("stock item")
+        verbose_name_plural = _("stock items")
+        ordering: ClassVar = ["sku_id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(reserved__gte=0) & Q(reserved__lte=F("on_hand")), name="reserved_is_within_on_hand"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.sku_id
+
+
+class Reservation(models.Model):
+    """Units kept for one owner until a time; once it is hard, released or expired it never changes again."""
+
+    id = models.CharField(primary_key=True, max_length=40)
+    owner = models.CharField(_("owner"), max_length=80, help_text=_("Opaque; the checkout's id."))
+    state = models.CharField(_("state"), max_length=10, choices=RESERVATION_STATES, default=ReservationState.SOFT.value)
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+    expires_at = models.DateTimeField(_("ends"))
+    pinned_until = models.DateTimeField(_("pinned until"), null=True, blank=True, help_text=_("While a payment runs."))
+    renewals = models.PositiveSmallIntegerField(_("renewals"), default=0)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+    cause = models.CharField(_("cause"), max_length=80, blank=True, default="", help_text=_("Why it ended."))
+
+    class Meta:
+        verbose_name = _("reservation")
+        verbose_name_plural = _("reservations")
+        ordering: ClassVar = ["-created_at", "id"]
+        indexes: ClassVar = [
+            models.Index(fields=["expires_at"], name="reservation_due", condition=Q(state="soft")),
+            models.Index(fields=["-created_at", "id"], name="reservation_latest"),
+            models.Index(fields=["owner"], name="reservation_owner"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["owner"], condition=Q(state="soft"), name="one_soft_reservation_an_owner"),
+            models.CheckConstraint(
+                condition=Q(state__in=[state.value for state in ReservationState]), name="reservation_state_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="soft", ended_at__isnull=True) | (~Q(state="soft") & Q(ended_at__isnull=False)),
+                name="reservation_ends_once",
+            ),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="ended_reservation_is_final", operation=pgtrigger.Update, condition=pgtrigger.Q(old__state__df="soft")
+            ),
+            pgtrigger.Protect(name="reservation_is_kept", operation=pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class ReservationLine(models.Model):
+    """So many units of one SKU in a reservation.
+
+    `is_live` is true while the reservation is soft; the statement that ends the reservation turns it off. It lets
+    PostgreSQL find who has a SKU right now without reading everything that was ever reserved.
+    """
+
+    reservation = models.ForeignKey(Reservation, models.PROTECT, related_name="lines", verbose_name=_("reservation"))
+    sku_id = models.CharField(_("SKU"), max_length=64)
+    quantity = models.IntegerField(_("quantity"))
+    is_live = models.BooleanField(_("live"), default=True)
+
+    class Meta:
+        verbose_name = _("reservation line")
+        verbose_name_plural = _("reservation lines")
+        ordering: ClassVar = ["reservation", "sku_id"]
+        indexes: ClassVar = [models.Index(fields=["sku_id"], name="reservation_line_live", condition=Q(is_live=True))]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["reservation", "sku_id"], name="one_line_a_sku"),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="reservation_line_has_units"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.sku_id}"
+
+
+class StockEntry(models.Model):
+    """One line of the ledger: what changed `on_hand`, and why. Append-only; a mistake is corrected by another entry."""
+
+    at = models.DateTimeField(_("at"), db_default=Now())
+    sku_id = models.CharField(_("SKU"), max_length=64)
+    delta = models.IntegerField(_("change"))
+    on_hand_after = models.IntegerField(_("on hand after"))
+    kind = models.CharField(_("kind"), max_length=10, choices=ENTRY_KINDS)
+    reason = models.CharField(_("reason"), max_length=20, choices=REASONS)
+    note = models.CharField(_("note"), max_length=200, blank=True, default="")
+    by = models.BigIntegerField(_("by"), null=True, blank=True, help_text=_("The number of a member of staff."))
+    reference = models.CharField(_("reference"), max_length=80, blank=True, default="")
+
+    class Meta:
+        verbose_name = _("stock entry")
+        verbose_name_plural = _("stock entries")
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["sku_id", "-id"], name="stock_entry_sku"),
+            models.Index(fields=["at"], name="stock_entry_at"),
+            models.Index(fields=["reference"], name="stock_entry_reference", condition=~Q(reference="")),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=~Q(delta=0), name="stock_entry_changes_something"),
+            models.CheckConstraint(condition=Q(on_hand_after__gte=0), name="stock_entry_leaves_units"),
+            models.CheckConstraint(
+                condition=Q(kind__in=[kind.value for kind in StockEntryKind]), name="stock_entry_kind_is_known"
+            ),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="ledger_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sku_id} {self.delta:+d}"
+
+
+class SweepRecord(models.Model):
+    """When the sweep last came to its end: one row, for the health check."""
+
+    name = models.CharField(primary_key=True, max_length=20)
+    finished_at = models.DateTimeField()
+    moved = models.IntegerField()
+
+    class Meta:
+        verbose_name = _("sweep record")
+        verbose_name_plural = _("sweep records")
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,99 @@
+"""PostgreSQL: plain SQL, transactions that repeat themselves after a deadlock, and failures by name."""
+
+from __future__ import annotations
+
+import functools
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+from shop.core.errors import BusyError, UnavailableError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+TRIES = 3
+FIRST_PAUSE_SECONDS = 0.05
+BUSY_RETRY_SECONDS = 3
+DOWN_RETRY_SECONDS = 5
+
+SERIALIZATION_FAILURE = "40001"
+DEADLOCK_DETECTED = "40P01"
+LOCK_NOT_AVAILABLE = "55P03"
+
+
+def rows(sql: str, params: Mapping[str, object] | Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    """Run one statement and return its rows. SQL is always a constant; values travel as parameters."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall()
+
+
+def sqlstate(error: BaseException) -> str:
+    """Tell PostgreSQL's five-character code of a database error, empty when there is none (no answer at all)."""
+    return getattr(error.__cause__, "sqlstate", None) or ""
+
+
+def retrying(effect: Callable[P, T]) -> Callable[P, T]:
+    """Make `effect` one outermost transaction that is run again, whole, on a deadlock or serialization failure.
+
+    At most three tries, with full jitter between them. What `effect` does besides SQL happens again with each try,
+    so mail, Redis and the payment provider stay outside.
+
+    :raises RuntimeError: if the caller is inside a transaction already: only the outermost one can be repeated.
+    :raises UnavailableError: if the last try failed like the ones before.
+    """
+
+    @functools.wraps(effect)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        for attempt in range(TRIES):
+            try:
+                with transaction.atomic(durable=True):
+                    return effect(*args, **kwargs)
+            except OperationalError as error:
+                if sqlstate(error) not in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED):
+                    raise
+                if attempt == TRIES - 1:
+                    raise UnavailableError(retry_after_seconds=1) from error
+            time.sleep(random.uniform(0, FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311 - spreads rivals, keeps no secret
+        raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    return wrapper
+
+
+def joining(effect: Callable[P, T]) -> Callable[P, T]:
+    """Let `effect` join the caller's transaction as a savepoint; without one, it is `retrying`."""
+    alone = retrying(effect)
+
+    @functools.wraps(effect)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        if not connection.in_atomic_block:
+            return alone(*args, **kwargs)
+        with transaction.atomic():
+            return effect(*args, **kwargs)
+
+    return wrapper
+
+
+@contextmanager
+def failures_named(busy: type[BusyError] = BusyError) -> Iterator[None]:
+    """Turn a lock that was not to be had into `busy`, and a database that cannot answer into `UnavailableError`.
+
+    A deadlock passes through: `retrying`, further out, knows what to do with it.
+
+    :raises BusyError: (the class given) if `lock_timeout` ended a wait.
+    :raises UnavailableError: if PostgreSQL is down, out of connections or disk, or the statement took too long.
+    """
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        state = sqlstate(error)
+        if state in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED):
+            raise
+        if state == LOCK_NOT_AVAILABLE:
+            raise busy(retry_after_seconds=BUSY_RETRY_SECONDS) from error
+        raise UnavailableError(retry_after_seconds=DOWN_RETRY_SECONDS) from error
