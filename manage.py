@@ -4,6 +4,8 @@
 import os
 import sys
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 # These commands rewrite whole tables; a page's five seconds are not for them.
@@ -16,6 +18,10 @@ def main() -> None:
     if len(sys.argv) > 1 and sys.argv[1] in PATIENT_COMMANDS:
         os.environ.setdefault("DATABASE_STATEMENT_TIMEOUT_MS", "0")
         os.environ.setdefault("DATABASE_LOCK_TIMEOUT_MS", "30000")
+    try:
+        settings.INSTALLED_APPS  # noqa: B018 - reads the settings; a wrong one is told in a sentence, not a trace
+    except ImproperlyConfigured as error:
+        sys.exit(f"{error}")
     execute_from_command_line(sys.argv)
 
 

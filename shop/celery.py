@@ -1,0 +1,60 @@
+"""The Celery app and its schedule: only a wake-up, what has to be done stands in the database."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.schedules import schedule
+from celery.signals import setup_logging, worker_before_create_process
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings.prod")
+
+app = Celery("shop")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@app.on_configure.connect
+def _add_structlog(**_: object) -> None:
+    """Give each task's log lines the id of the request that asked for it."""
+    from django_structlog.celery.steps import DjangoStructLogInitStep  # noqa: PLC0415 - needs settings
+
+    app.steps["worker"].add(DjangoStructLogInitStep)
+
+
+@setup_logging.connect
+def _keep_django_logging(**_: object) -> None:
+    """Leave logging as the settings have it: a receiver here is what keeps Celery from taking it over."""
+
+
+@worker_before_create_process.connect
+def _close_pools(**_: object) -> None:
+    """Close database pools before a fork: a connection shared by two processes corrupts both."""
+    from django.db import connections  # noqa: PLC0415 - needs settings
+
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        close_pool = getattr(connection, "close_pool", None)
+        if close_pool is not None:
+            close_pool()
+
+
+def beat_schedule(*, sweep_seconds: int, dispatch_seconds: int) -> dict[str, dict[str, Any]]:
+    """Say which task is woken how often.
+
+    A wake-up that no worker took before the next one is due expires, so that a dead worker leaves no pile behind.
+    Every task guards itself: two beats, or none for a while, do no harm.
+    """
+    periods = {
+        "inventory.tasks.sweep_reservations": sweep_seconds,
+        "shop.checkout.tasks.finish_checkouts": 15,
+        "shop.checkout.tasks.process_webhooks": 10,
+        "shop.checkout.tasks.reconcile_payments": 60,
+        "notifications.tasks.dispatch_messages": dispatch_seconds,
+    }
+    return {
+        task: {"task": task, "schedule": schedule(seconds), "options": {"expires": seconds}}
+        for task, seconds in periods.items()
+    }
