@@ -25,7 +25,6 @@ Marks
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -42,11 +41,10 @@ import redis
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
-from pytest_socket import disable_socket, socket_allow_hosts
 
 from shop.embedded import addresses, servers
-from shop.embedded.processes import Program, bury, end, has_ended, start
 from shop.embedded.ports import free_port
+from shop.embedded.processes import Program, bury, end, has_ended, start
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -78,13 +76,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(skip)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _sockets_closed() -> None:
-    """Let no test speak to another machine."""
-    disable_socket(allow_unix_socket=True)
-    socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
 
 
 @pytest.fixture(autouse=True)

@@ -66,17 +66,17 @@ def for_worker(addresses: Addresses, worker: int) -> Addresses:
 
 
 def _moved(url: str, by: int) -> str:
-    parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query))
-    if parts.scheme in ("unix", "redis+socket", "redis+unix"):
-        key = "db" if parts.scheme == "unix" else "virtual_host"
+    address, _, text = url.partition("?")
+    query = dict(parse_qsl(text))
+    scheme = urlsplit(url).scheme
+    if scheme in ("redis", "rediss") and "db" not in query:
+        parts = urlsplit(address)
+        moved = f"/{int(parts.path.strip('/') or 0) + by}"
+        return urlunsplit(parts._replace(path=moved)) + (f"?{text}" if text else "")
+    if scheme in ("unix", "redis", "rediss", "redis+socket"):
+        key = "virtual_host" if scheme == "redis+socket" else "db"
         query[key] = str(int(query.get(key, "0")) + by)
-        return urlunsplit(parts._replace(query=urlencode(query)))
-    if parts.scheme in ("redis", "rediss"):
-        if "db" in query:
-            query["db"] = str(int(query["db"]) + by)
-            return urlunsplit(parts._replace(query=urlencode(query)))
-        return urlunsplit(parts._replace(path=f"/{int(parts.path.strip('/') or 0) + by}"))
+        return f"{address}?{urlencode(query)}"
     return url
 
 

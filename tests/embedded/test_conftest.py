@@ -37,6 +37,7 @@ def test_each_test_finds_redis_and_cache_empty(run: int, cart_redis: redis.Redis
     assert cache.get("left") == run
 
 
+@pytest.mark.filterwarnings("default:A test tried to use socket")
 def test_no_test_speaks_to_another_machine() -> None:
     with socket.socket() as outward, pytest.raises(SocketConnectBlockedError):
         outward.connect(("192.0.2.1", 80))
