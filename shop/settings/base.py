@@ -16,6 +16,7 @@ from notifications.conf import NotificationsConf
 from pricing.conf import PricingConf
 from shop.celery import beat_schedule
 from shop.checkout.conf import CheckoutConf
+from shop.core.conf import ApiConf
 from shop.core.settings import load
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -31,6 +32,7 @@ PRICING = load(PricingConf, os.environ, prefix="PRICING_")
 INVENTORY = load(InventoryConf, os.environ, prefix="INVENTORY_")
 NOTIFICATIONS = load(NotificationsConf, os.environ, prefix="NOTIFICATIONS_")
 CHECKOUT = load(CheckoutConf, os.environ, prefix="CHECKOUT_")
+API = load(ApiConf, os.environ, prefix="API_")
 
 # ---------------------------------------------------------------- Django
 ROOT_URLCONF = "shop.urls"
@@ -144,8 +146,14 @@ REST_FRAMEWORK: dict[str, Any] = {
     "EXCEPTION_HANDLER": "shop.core.problems.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     # -- who calls: the API's own block
-    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "shop.accounts.api.authentication.SessionTokenAuthentication",
+        "shop.accounts.api.authentication.WebSessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_THROTTLE_CLASSES": [],
+    "DEFAULT_METADATA_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,
     # -- end of that block
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {

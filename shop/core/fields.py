@@ -1,0 +1,143 @@
+"""Strict request bodies: no unknown fields, and values of exactly the JSON type that is asked for."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import exceptions, serializers
+
+from shop.core.errors import ErrorDetail, ParamValue
+from shop.core.problems import ApiProblem
+from shop.core.words import detail_words
+
+
+class WordedDetail(exceptions.ErrorDetail):
+    """DRF's error text that remembers its numbers, so that they reach the client as members."""
+
+    params: Mapping[str, ParamValue]
+
+    def __new__(cls, code: str, params: Mapping[str, ParamValue]) -> WordedDetail:  # type: ignore[misc]
+        self = super().__new__(cls, detail_words(ErrorDetail("", code, params)), code)
+        self.params = dict(params)
+        return self
+
+
+def invalid(code: str, **params: ParamValue) -> exceptions.ValidationError:
+    """Make the error of one field: its code, and the numbers that its words use."""
+    error = exceptions.ValidationError()
+    error.detail = [WordedDetail(code, params)]
+    return error
+
+
+class IntegerField(serializers.Field[int, object, int, Any]):
+    """A JSON integer: no string, no fraction, no boolean, whatever a program would make of them."""
+
+    def __init__(self, *, min_value: int | None = None, max_value: int | None = None, **kwargs: Any) -> None:  # noqa: ANN401 - DRF's own
+        super().__init__(**kwargs)
+        self.min_value = min_value
+        self.max_value = max_value
+
+    def to_internal_value(self, data: object) -> int:
+        """Take the number.
+
+        :raises ValidationError: `not_an_integer`, `min_value` or `max_value`.
+        """
+        if type(data) is not int:
+            raise invalid("not_an_integer")
+        if self.min_value is not None and data < self.min_value:
+            raise invalid("min_value", limit=self.min_value)
+        if self.max_value is not None and data > self.max_value:
+            raise invalid("max_value", limit=self.max_value)
+        return data
+
+    def to_representation(self, value: int) -> int:
+        """Give the number."""
+        return value
+
+
+class BooleanField(serializers.BooleanField):
+    """A JSON boolean: no 1, no "true"."""
+
+    def to_internal_value(self, data: object) -> bool:
+        """Take true or false.
+
+        :raises ValidationError: `not_a_boolean`, if it is something else.
+        """
+        if not isinstance(data, bool):
+            raise invalid("not_a_boolean")
+        return data
+
+
+class TextField(serializers.CharField):
+    """A JSON string of one line that can be stored and shown: no control characters, no half characters."""
+
+    def to_internal_value(self, data: object) -> str:
+        """Take the text.
+
+        :raises ValidationError: `not_a_string`, `invalid_characters`, or what DRF finds.
+        """
+        if not isinstance(data, str):
+            raise invalid("not_a_string")
+        if any(unicodedata.category(character) in ("Cc", "Cs") for character in data):
+            raise invalid("invalid_characters")
+        return super().to_internal_value(data)
+
+
+class ChoiceField(serializers.ChoiceField):
+    """One of a few words."""
+
+    def to_internal_value(self, data: object) -> str:
+        """Take the word.
+
+        :raises ValidationError: `not_a_string` or `out_of_choice`.
+        """
+        if not isinstance(data, str):
+            raise invalid("not_a_string")
+        if data not in self.choices:
+            raise invalid("out_of_choice", choices=", ".join(str(choice) for choice in self.choices))
+        return data
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """A JSON object with these fields and no others, at every level."""
+
+    def to_internal_value(self, data: object) -> dict[str, Any]:
+        """Check shape and fields.
+
+        :raises ApiProblem: `unknown_parameter` (400), if there are fields of other names.
+        :raises ValidationError: if it is no object (`expected_object`) or a field does not fit.
+        """
+        if not isinstance(data, dict):
+            error = exceptions.ValidationError()
+            error.detail = {"non_field_errors": [WordedDetail("expected_object", {})]}
+            raise error
+        unknown = [name for name in data if name not in self.fields]
+        if unknown:
+            where = self._pointer()
+            raise ApiProblem(
+                "unknown_parameter",
+                errors=tuple(ErrorDetail(f"{where}/{name}", "unknown_parameter") for name in sorted(unknown)[:20]),
+            )
+        return dict(super().to_internal_value(data))
+
+    def _pointer(self) -> str:
+        """Where this object stands in the body; a list's index is not known to its child."""
+        parts: list[str] = []
+        node: Any = self
+        while node is not None and node.field_name:
+            parts.append(str(node.field_name))
+            node = node.parent
+        return "".join(f"/{part}" for part in reversed(parts))
+
+
+def validated(serializer: type[serializers.Serializer[Any]], data: object) -> dict[str, Any]:
+    """Check a request body.
+
+    :raises ApiProblem: `unknown_parameter`, if it has fields of other names.
+    :raises ValidationError: if it does not fit.
+    """
+    checked = serializer(data=data)
+    checked.is_valid(raise_exception=True)
+    return dict(checked.validated_data)

@@ -1,0 +1,26 @@
+"""Every path of the shop: pages, staff's pages, the API and the health checks."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+from shop import health
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/", include("shop.api.urls")),
+    path("api/", include("shop.api.fallback")),
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+    path("admin/", admin.site.urls),
+    path("accounts/", include("shop.accounts.web.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("cart/", include("cart.web.urls")),
+    path("", include("shop.checkout.web.urls")),
+    path("", include("shop.catalog.web.urls")),
+]
+
+handler400 = "shop.core.web.errors.bad_request"
+handler403 = "shop.core.web.errors.permission_denied"
+handler404 = "shop.core.web.errors.page_not_found"
+handler500 = "shop.core.web.errors.server_error"
