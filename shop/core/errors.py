@@ -24,7 +24,7 @@ class ErrorDetail:
 
 
 @dataclass(eq=False)
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - a refusal is no mistake; the word is the house's own
     """A declared error: nothing was changed. Subclasses set a stable `code` and may add typed fields."""
 
     code: ClassVar[str] = "refused"

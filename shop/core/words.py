@@ -7,7 +7,15 @@ from functools import singledispatch
 
 from django.utils.translation import gettext as _
 
-from shop.core.errors import BusyError, ConflictError, ErrorDetail, NotFoundError, RejectedError, Refusal, UnavailableError
+from shop.core.errors import (
+    BusyError,
+    ConflictError,
+    ErrorDetail,
+    NotFoundError,
+    Refusal,
+    RejectedError,
+    UnavailableError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,9 @@ def _conflict(refusal: ConflictError) -> Words:
 
 @words.register
 def _unavailable(refusal: UnavailableError) -> Words:
-    return Words(_("Try again in a moment"), _("A part of the shop cannot answer right now. Please try again in a minute."))
+    return Words(
+        _("Try again in a moment"), _("A part of the shop cannot answer right now. Please try again in a minute.")
+    )
 
 
 @words.register
