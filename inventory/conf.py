@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 from django.conf import settings
 
@@ -33,4 +32,4 @@ class InventoryConf:
 
 def conf() -> InventoryConf:
     """The settings in force."""
-    return cast("InventoryConf", settings.INVENTORY)
+    return settings.INVENTORY

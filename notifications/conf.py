@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 from django.conf import settings
 
@@ -27,4 +26,4 @@ class NotificationsConf:
 
 def conf() -> NotificationsConf:
     """The settings in force."""
-    return cast("NotificationsConf", settings.NOTIFICATIONS)
+    return settings.NOTIFICATIONS

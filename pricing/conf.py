@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 from django.conf import settings
 
@@ -28,4 +27,4 @@ class PricingConf:
 
 def conf() -> PricingConf:
     """The settings in force."""
-    return cast("PricingConf", settings.PRICING)
+    return settings.PRICING

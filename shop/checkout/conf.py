@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 from django.conf import settings
 
@@ -42,4 +41,4 @@ class CheckoutConf:
 
 def conf() -> CheckoutConf:
     """The settings in force."""
-    return cast("CheckoutConf", settings.CHECKOUT)
+    return settings.CHECKOUT

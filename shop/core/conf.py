@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 from django.conf import settings
 
@@ -44,4 +43,4 @@ class ApiConf:
 
 def conf() -> ApiConf:
     """The settings in force."""
-    return cast("ApiConf", settings.API)
+    return settings.API
