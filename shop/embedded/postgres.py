@@ -57,7 +57,7 @@ def prepare(data: Path, sockets: Path, *, log: Path) -> None:
     """
     for directory in (data, sockets):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if directory.stat().st_uid not in (os.geteuid(), *_unprivileged_ids()[:1]):
+        if directory.stat().st_uid not in (os.geteuid(), _ids()[0]):
             msg = f"{directory} belongs to somebody else."
             raise RuntimeError(msg)
         _hand_over(directory)
@@ -154,16 +154,17 @@ def _is_ours(pid: int, data: Path) -> bool:
     return any("postgres" in part for part in command[:1]) and str(data) in command
 
 
-def _unprivileged_ids() -> tuple[int, int] | tuple[()]:
+def _ids() -> tuple[int, int]:
+    """Give the numbers of the user and group that PostgreSQL runs as."""
     if user() == "-":
-        return ()
+        return os.geteuid(), os.getegid()
     entry = pwd.getpwnam(_UNPRIVILEGED)
     return entry.pw_uid, entry.pw_gid
 
 
 def _hand_over(path: Path) -> None:
-    if ids := _unprivileged_ids():
-        os.chown(path, *ids)
+    if user() != "-":
+        os.chown(path, *_ids())
 
 
 def _runnable(argv: tuple[str, ...], *paths: Path) -> tuple[tuple[str, ...], str]:
@@ -174,7 +175,7 @@ def _runnable(argv: tuple[str, ...], *paths: Path) -> tuple[tuple[str, ...], str
     """
     if user() == "-" or all(_is_open(path) for path in (binaries(), *paths)) or not shutil.which("setpriv"):
         return argv, user()
-    uid, gid = _unprivileged_ids()
+    uid, gid = _ids()
     rights = "+dac_override"
     return (
         "setpriv",

@@ -107,7 +107,7 @@ def end(process: subprocess.Popen[bytes], *, stop_signal: int = signal.SIGTERM, 
 def created_at(pid: int) -> float | None:
     """Say when the process began, `None` if there is none: number and beginning together name it for good."""
     try:
-        return psutil.Process(pid).create_time()
+        return float(psutil.Process(pid).create_time())
     except psutil.NoSuchProcess:
         return None
 
@@ -118,12 +118,12 @@ def end_stranger(pid: int, *, created: float, stop_signal: int = signal.SIGTERM,
         process = psutil.Process(pid)
         if process.create_time() != created:
             return
-        group = os.getpgid(pid)
+        leads_group = os.getpgid(pid) == pid
         process.send_signal(stop_signal)
-        process.wait(grace_seconds)
-    except psutil.TimeoutExpired:
-        if group == pid:
-            with suppress(ProcessLookupError):
-                os.killpg(group, signal.SIGKILL)
+        with suppress(psutil.TimeoutExpired):
+            process.wait(grace_seconds)
     except (psutil.NoSuchProcess, ProcessLookupError):
         return
+    if leads_group:
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)

@@ -20,7 +20,7 @@ def _required(name: str) -> str:
 
     :raises ImproperlyConfigured: if it is unset or empty.
     """
-    value = env.str(name, "")
+    value = str(env.str(name, ""))
     if not value:
         msg = f"{name} must be set in production."
         raise ImproperlyConfigured(msg)
