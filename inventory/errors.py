@@ -63,3 +63,10 @@ class StockBelowReservedError(RejectedError):
 @dataclass(eq=False)
 class StockBusyError(BusyError):
     """The stock rows are locked by others for longer than the lock time-out."""
+
+
+@dataclass(eq=False)
+class AdjustmentInvalidError(RejectedError):
+    """The adjustment makes no sense (details: `delta_zero`, `delta_range`, `reason_unknown`, `max_length`)."""
+
+    code: ClassVar[str] = "adjustment_invalid"

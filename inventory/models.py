@@ -101,7 +101,9 @@ class Reservation(models.Model):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(
-                name="ended_reservation_is_final", operation=pgtrigger.Update, condition=pgtrigger.Q(old__state__df="soft")
+                name="ended_reservation_is_final",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__state__df="soft"),
             ),
             pgtrigger.Protect(name="reservation_is_kept", operation=pgtrigger.Delete),
         ]

@@ -4,8 +4,12 @@ from django.apps import AppConfig
 
 
 class PricingConfig(AppConfig):
-    """The app's configuration; `ready` connects its words and receivers."""
+    """The app's configuration."""
 
     name = "pricing"
     label = "pricing"
     verbose_name = "Pricing"
+
+    def ready(self) -> None:
+        """Connect the words of this app's refusals."""
+        from pricing import messages  # noqa: F401

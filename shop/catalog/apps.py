@@ -4,8 +4,12 @@ from django.apps import AppConfig
 
 
 class CatalogConfig(AppConfig):
-    """The app's configuration; `ready` connects its words and receivers."""
+    """The app's configuration."""
 
     name = "shop.catalog"
     label = "catalog"
     verbose_name = "Catalog"
+
+    def ready(self) -> None:
+        """Connect the words of this app's refusals."""
+        from shop.catalog import messages  # noqa: F401

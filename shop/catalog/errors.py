@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from shop.core.errors import NotFoundError
+from shop.core.errors import NotFoundError, RejectedError
 
 
 @dataclass(eq=False)
@@ -24,3 +24,10 @@ class ProductUnknownError(NotFoundError):
     code: ClassVar[str] = "product_unknown"
 
     slug: str
+
+
+@dataclass(eq=False)
+class CursorInvalidError(RejectedError):
+    """The cursor of a list was not given out by us (detail `cursor_invalid`)."""
+
+    code: ClassVar[str] = "validation_failed"

@@ -32,7 +32,9 @@ def validate_options(value: object) -> None:
 class Product(models.Model):
     """What is shown: one page, one description, one or more SKUs."""
 
-    slug = models.SlugField(_("address"), max_length=100, unique=True, help_text=_("The last part of the page's address."))
+    slug = models.SlugField(
+        _("address"), max_length=100, unique=True, help_text=_("The last part of the page's address.")
+    )
     title = models.CharField(_("title"), max_length=200)
     description = models.TextField(_("description"), blank=True, default="")
     category = models.CharField(_("category"), max_length=60, db_index=True)
@@ -78,7 +80,9 @@ class Sku(models.Model):
                 violation_error_message=_("This cannot be a SKU."),
             ),
             models.CheckConstraint(
-                condition=Exact(Func(F("options"), function="jsonb_typeof", output_field=models.TextField()), Value("array")),
+                condition=Exact(
+                    Func(F("options"), function="jsonb_typeof", output_field=models.TextField()), Value("array")
+                ),
                 name="sku_options_are_a_list",
             ),
         ]

@@ -50,33 +50,39 @@ def retrying(effect: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(effect)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
-        for attempt in range(TRIES):
-            try:
-                with transaction.atomic(durable=True):
-                    return effect(*args, **kwargs)
-            except OperationalError as error:
-                if sqlstate(error) not in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED):
-                    raise
-                if attempt == TRIES - 1:
-                    raise UnavailableError(retry_after_seconds=1) from error
-            time.sleep(random.uniform(0, FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311 - spreads rivals, keeps no secret
-        raise AssertionError  # pragma: no cover - the loop returns or raises
+        def attempt() -> T:
+            with transaction.atomic(durable=True):
+                return effect(*args, **kwargs)
+
+        return _repeated(attempt)
 
     return wrapper
 
 
-def joining(effect: Callable[P, T]) -> Callable[P, T]:
-    """Let `effect` join the caller's transaction as a savepoint; without one, it is `retrying`."""
-    alone = retrying(effect)
+def _repeated(attempt: Callable[[], T]) -> T:
+    for number in range(TRIES):
+        if number:
+            time.sleep(random.uniform(0, FIRST_PAUSE_SECONDS * 2**number))  # noqa: S311 - spreads rivals, keeps no secret
+        try:
+            return attempt()
+        except OperationalError as error:
+            if sqlstate(error) not in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED):
+                raise
+            last = error
+    raise UnavailableError(retry_after_seconds=1) from last
 
-    @functools.wraps(effect)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
-        if not connection.in_atomic_block:
-            return alone(*args, **kwargs)
-        with transaction.atomic():
-            return effect(*args, **kwargs)
 
-    return wrapper
+def statement(sql: str, params: Mapping[str, object] | Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    """Run one statement that is a whole change of its own, and return its rows.
+
+    Inside a transaction it is part of that. Alone it commits by itself, without a round trip while its locks are held,
+    and is run again on a deadlock or serialization failure (at most three tries).
+
+    :raises UnavailableError: if the last try failed like the ones before.
+    """
+    if connection.in_atomic_block:
+        return rows(sql, params)
+    return _repeated(lambda: rows(sql, params))
 
 
 @contextmanager

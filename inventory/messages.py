@@ -1,0 +1,74 @@
+"""Words for inventory's refusals."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from inventory.errors import (
+    AdjustmentInvalidError,
+    InsufficientStockError,
+    RenewalLimitError,
+    ReservationExpiredError,
+    ReservationUnknownError,
+    StockBelowReservedError,
+    StockBusyError,
+)
+from shop.core.words import DETAIL_WORDS, Words, words
+
+DETAIL_WORDS.update(
+    {
+        "short": gettext_lazy("Only {buyable} left. You want {requested}."),
+        "stock_below_reserved": gettext_lazy("{reserved} of {on_hand} units are reserved: they cannot be taken away."),
+        "delta_zero": gettext_lazy("0 changes nothing."),
+        "delta_range": gettext_lazy("At most {limit} units can be on hand."),
+        "reason_unknown": gettext_lazy("Choose one of the reasons."),
+        "max_length": gettext_lazy("At most {limit} characters."),
+    }
+)
+
+
+@words.register
+def _insufficient_stock(refusal: InsufficientStockError) -> Words:
+    count = len(refusal.shortages)
+    return Words(
+        _("Not enough stock"),
+        ngettext("%(count)d line is short.", "%(count)d lines are short.", count) % {"count": count},
+    )
+
+
+@words.register
+def _reservation_unknown(refusal: ReservationUnknownError) -> Words:
+    return Words(_("Not found"), _("There is no such reservation."))
+
+
+@words.register
+def _reservation_expired(refusal: ReservationExpiredError) -> Words:
+    return Words(
+        _("No longer reserved"), _("Your items are no longer reserved. You can still buy them while stock lasts.")
+    )
+
+
+@words.register
+def _renewal_limit(refusal: RenewalLimitError) -> Words:
+    detail = _(
+        "You have added time %(limit)d times. Your items stay reserved until the time shown; "
+        "then you can reserve again while stock lasts."
+    )
+    return Words(_("No more time can be added"), detail % {"limit": refusal.limit})
+
+
+@words.register
+def _stock_below_reserved(refusal: StockBelowReservedError) -> Words:
+    detail = _("%(reserved)d of %(on_hand)d units are reserved: they cannot be taken away.")
+    return Words(_("Units are reserved"), detail % {"reserved": refusal.reserved, "on_hand": refusal.on_hand})
+
+
+@words.register
+def _adjustment_invalid(refusal: AdjustmentInvalidError) -> Words:
+    return Words(_("Please check your entries"), _("This adjustment is not possible."))
+
+
+@words.register
+def _stock_busy(refusal: StockBusyError) -> Words:
+    return Words(_("Very busy"), _("Many people want this item right now. Please try again in a few seconds."))

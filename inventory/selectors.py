@@ -1,0 +1,110 @@
+"""Reads of stock and reservations. Times that decide anything are the database's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from inventory.conf import conf
+from inventory.errors import ReservationUnknownError
+from inventory.models import SweepRecord
+from inventory.rules import availability_state
+from inventory.types import Availability, AvailabilityState, ReservationState, ReservationView, StockDemand
+from shop.core.db import rows
+
+SWEEP = "sweep"
+
+VIEW_COLUMNS = """
+    r.id, r.owner, r.state, r.created_at, r.expires_at, r.renewals, r.pinned_until, r.cause,
+    (SELECT json_agg(json_build_array(l.sku_id, l.quantity) ORDER BY l.sku_id)
+       FROM inventory_reservationline l WHERE l.reservation_id = r.id)
+"""
+"""What `read_view` reads, of a reservation called `r`."""
+
+_AVAILABILITY = """
+SELECT s.sku_id, s.on_hand, s.reserved, coalesce(h.own, 0), coalesce(h.overdue, 0), h.seconds
+  FROM inventory_stockitem s
+  LEFT JOIN LATERAL (
+    SELECT sum(l.quantity) FILTER (WHERE r.owner = %(owner)s) AS own,
+           sum(l.quantity) FILTER (WHERE r.owner <> %(owner)s AND r.expires_at <= clock_timestamp()) AS overdue,
+           extract(epoch FROM min(r.expires_at)
+             FILTER (WHERE r.owner <> %(owner)s AND r.expires_at > clock_timestamp()) - clock_timestamp()) AS seconds
+      FROM inventory_reservationline l
+      JOIN inventory_reservation r ON r.id = l.reservation_id
+     WHERE l.sku_id = s.sku_id AND l.is_live
+  ) h ON s.reserved > 0
+ WHERE s.sku_id = ANY(%(sku_ids)s)
+"""
+
+
+def availability(*, sku_ids: Collection[str], owner: str | None = None) -> dict[str, Availability]:
+    """Tell for each SKU asked about how much of it `owner` could reserve now (one query, whatever the number).
+
+    The owner's own reservation and overdue ones of others count as available. A SKU without a stock item has none.
+    """
+    wanted = set(sku_ids)
+    if not wanted:
+        return {}
+    low_stock = conf().low_stock
+    found: dict[str, Availability] = {}
+    for sku_id, on_hand, reserved, own, overdue, seconds in rows(
+        _AVAILABILITY, {"sku_ids": sorted(wanted), "owner": owner or ""}
+    ):
+        others = reserved - own - overdue
+        available = on_hand - others
+        state = availability_state(available=available, reserved_by_others=others, low_stock=low_stock)
+        is_waiting = state is AvailabilityState.RESERVED_BY_OTHERS and seconds is not None
+        found[sku_id] = Availability(
+            sku_id=sku_id,
+            on_hand=on_hand,
+            available=available,
+            state=state,
+            retry_after_seconds=max(1, math.ceil(seconds)) if is_waiting else None,
+        )
+    return {
+        sku_id: found.get(sku_id) or Availability(sku_id, 0, 0, AvailabilityState.OUT, None)
+        for sku_id in sorted(wanted)
+    }
+
+
+def get_reservation(*, reservation_id: str) -> ReservationView:
+    """Look up a reservation, whatever its state.
+
+    :raises ReservationUnknownError: if there is none.
+    """
+    found = rows(f"SELECT {VIEW_COLUMNS} FROM inventory_reservation r WHERE r.id = %s", [reservation_id])  # noqa: S608 - a constant
+    if not found:
+        raise ReservationUnknownError
+    return read_view(found[0])
+
+
+def read_view(row: tuple[Any, ...]) -> ReservationView:
+    """Make a view of a row of `VIEW_COLUMNS`."""
+    reservation_id, owner, state, created_at, expires_at, renewals, pinned_until, cause, lines = row
+    return ReservationView(
+        reservation_id=reservation_id,
+        owner=owner,
+        state=ReservationState(state),
+        lines=tuple(StockDemand(sku_id, quantity) for sku_id, quantity in lines or ()),
+        created_at=created_at,
+        expires_at=expires_at,
+        renewals=renewals,
+        pinned_until=pinned_until,
+        cause=cause,
+    )
+
+
+def last_sweep_at() -> datetime | None:
+    """Tell when the sweep last came to its end; None if it never did."""
+    return SweepRecord.objects.filter(name=SWEEP).values_list("finished_at", flat=True).first()
+
+
+def oldest_overdue_seconds() -> float:
+    """Tell for how long the longest overdue reservation has waited for the sweep; 0 if none waits."""
+    ((seconds,),) = rows(
+        "SELECT coalesce(extract(epoch FROM clock_timestamp() - min(expires_at)), 0)"
+        " FROM inventory_reservation WHERE state = 'soft' AND expires_at <= clock_timestamp()"
+    )
+    return float(seconds)

@@ -1,0 +1,86 @@
+"""Correct what is on hand: always by a difference, always with a reason, always in the ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inventory.errors import AdjustmentInvalidError, StockBelowReservedError, StockBusyError
+from inventory.models import StockItem
+from inventory.rules import entry_kind
+from inventory.types import StockReason
+from shop.core.db import failures_named, statement
+from shop.core.errors import ErrorDetail
+
+MAX_ON_HAND = 1_000_000_000
+"""Far above any shelf and well within 32 bits."""
+NOTE_MAX_LENGTH = 200
+
+# A SKU's first entry makes its row; the row's own CHECK and the condition keep what is reserved covered.
+ADJUST = """
+WITH before AS MATERIALIZED (SELECT 1 FROM inventory_stockitem WHERE sku_id = %(sku_id)s),
+     adjusted AS (
+       INSERT INTO inventory_stockitem AS s (sku_id, on_hand, reserved)
+       SELECT %(sku_id)s, greatest(%(delta)s, 0), 0 WHERE %(delta)s > 0 OR EXISTS (SELECT FROM before)
+       ON CONFLICT (sku_id) DO UPDATE SET on_hand = s.on_hand + %(delta)s
+             WHERE s.on_hand + %(delta)s BETWEEN s.reserved AND %(most)s
+       RETURNING s.on_hand, (xmax = 0) AS is_first),
+     written AS (
+       INSERT INTO inventory_stockentry (at, sku_id, delta, on_hand_after, kind, reason, note, by, reference)
+       SELECT clock_timestamp(), %(sku_id)s, %(delta)s, on_hand,
+              CASE WHEN is_first THEN %(first_kind)s ELSE %(kind)s END, %(reason)s, %(note)s, %(by)s, %(reference)s
+         FROM adjusted)
+SELECT on_hand FROM adjusted
+"""
+
+
+def adjust(  # noqa: D417 - the rest is what it says
+    *, sku_id: str, delta: int, reason: StockReason | str, by: int | None, note: str = "", reference: str = ""
+) -> int:
+    """Add `delta` units (negative: take away) and give what is on hand then. The SKU's stock item is made if missing.
+
+    `by` is the number of the member of staff, None for the system.
+
+    :raises StockBelowReservedError: if fewer units would be left than are reserved.
+    :raises AdjustmentInvalidError: if `delta` is 0 or too large, `reason` is none that staff may give, or `note` too long.
+    :raises StockBusyError: if others keep the row locked.
+    """
+    cause = _checked_reason(reason)
+    if delta == 0:
+        raise AdjustmentInvalidError(errors=(ErrorDetail("/delta", "delta_zero"),))
+    if abs(delta) > MAX_ON_HAND:
+        raise AdjustmentInvalidError(errors=(ErrorDetail("/delta", "delta_range", {"limit": MAX_ON_HAND}),))
+    if len(note) > NOTE_MAX_LENGTH:
+        raise AdjustmentInvalidError(errors=(ErrorDetail("/note", "max_length", {"limit": NOTE_MAX_LENGTH}),))
+    params: dict[str, Any] = {
+        "sku_id": sku_id,
+        "delta": delta,
+        "most": MAX_ON_HAND,
+        "kind": entry_kind(cause, is_first=False).value,
+        "first_kind": entry_kind(cause, is_first=True).value,
+        "reason": cause.value,
+        "note": note,
+        "by": by,
+        "reference": reference,
+    }
+    with failures_named(StockBusyError):
+        adjusted = statement(ADJUST, params)
+        if adjusted:
+            return int(adjusted[0][0])
+        item = StockItem.objects.filter(pk=sku_id).first() or StockItem(sku_id=sku_id)
+    if delta > 0:
+        raise AdjustmentInvalidError(errors=(ErrorDetail("/delta", "delta_range", {"limit": MAX_ON_HAND}),))
+    raise StockBelowReservedError(
+        item.on_hand,
+        item.reserved,
+        errors=(ErrorDetail("/delta", "stock_below_reserved", {"on_hand": item.on_hand, "reserved": item.reserved}),),
+    )
+
+
+def _checked_reason(reason: StockReason | str) -> StockReason:
+    try:
+        checked = StockReason(reason)
+    except ValueError:
+        checked = StockReason.SALE
+    if checked is StockReason.SALE:
+        raise AdjustmentInvalidError(errors=(ErrorDetail("/reason", "reason_unknown"),))
+    return checked

@@ -1,0 +1,116 @@
+"""End reservations: sold, given back, or expired. Whoever moves the row out of soft moves the counters, and only they."""
+
+from __future__ import annotations
+
+from inventory.errors import ReservationExpiredError, StockBusyError
+from inventory.selectors import SWEEP, VIEW_COLUMNS, get_reservation, read_view
+from inventory.types import ReservationState, ReservationView
+from shop.core.db import failures_named, statement
+
+# Locks: the reservation, then stock rows by ascending SKU.
+COMMIT = f"""
+WITH moved AS (
+       UPDATE inventory_reservation r SET state = 'hard', cause = 'sold', ended_at = clock_timestamp()
+        WHERE r.id = %(id)s AND r.state = 'soft' RETURNING r.*),
+     ended AS (
+       UPDATE inventory_reservationline l SET is_live = false
+         FROM moved WHERE l.reservation_id = moved.id RETURNING l.sku_id, l.quantity),
+     locked AS MATERIALIZED (
+       SELECT s.sku_id FROM inventory_stockitem s JOIN ended USING (sku_id) ORDER BY s.sku_id FOR UPDATE OF s),
+     sold AS (
+       UPDATE inventory_stockitem s SET on_hand = s.on_hand - e.quantity, reserved = s.reserved - e.quantity
+         FROM ended e JOIN locked USING (sku_id) WHERE s.sku_id = e.sku_id
+       RETURNING s.sku_id, e.quantity, s.on_hand),
+     written AS (
+       INSERT INTO inventory_stockentry (at, sku_id, delta, on_hand_after, kind, reason, note, reference)
+       SELECT clock_timestamp(), sold.sku_id, -sold.quantity, sold.on_hand, 'sale', 'sale', '',
+              coalesce(nullif(%(reference)s, ''), moved.owner)
+         FROM sold, moved ORDER BY sold.sku_id)
+SELECT {VIEW_COLUMNS} FROM moved r
+"""  # noqa: S608 - put together from constants
+
+_GIVE_BACK = """
+     moved AS (
+       UPDATE inventory_reservation r SET state = %(state)s, cause = %(cause)s, ended_at = clock_timestamp()
+         FROM due WHERE r.id = due.id AND r.state = 'soft' RETURNING r.id),
+     ended AS (
+       UPDATE inventory_reservationline l SET is_live = false
+         FROM moved WHERE l.reservation_id = moved.id RETURNING l.sku_id, l.quantity),
+     back AS MATERIALIZED (SELECT sku_id, sum(quantity)::int AS quantity FROM ended GROUP BY sku_id),
+     locked AS MATERIALIZED (
+       SELECT s.sku_id FROM inventory_stockitem s JOIN back USING (sku_id) ORDER BY s.sku_id FOR UPDATE OF s),
+     given AS (
+       UPDATE inventory_stockitem s SET reserved = s.reserved - b.quantity
+         FROM back b JOIN locked USING (sku_id) WHERE s.sku_id = b.sku_id)
+SELECT count(*) FROM moved
+"""
+
+RELEASE = f"""
+WITH due AS MATERIALIZED (
+       SELECT r.id FROM inventory_reservation r WHERE r.id = %(id)s AND r.state = 'soft' FOR UPDATE),
+{_GIVE_BACK}
+"""  # noqa: S608 - put together from constants
+
+SWEEP_BATCH = f"""
+WITH due AS MATERIALIZED (
+       SELECT r.id FROM inventory_reservation r
+        WHERE r.state = 'soft' AND r.expires_at <= clock_timestamp()
+        ORDER BY r.expires_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED),
+{_GIVE_BACK}
+"""  # noqa: S608 - put together from constants
+
+SWEPT = """
+INSERT INTO inventory_sweeprecord (name, finished_at, moved) VALUES (%(name)s, clock_timestamp(), %(moved)s)
+ON CONFLICT (name) DO UPDATE SET finished_at = excluded.finished_at, moved = excluded.moved
+RETURNING finished_at
+"""
+
+
+def commit(*, reservation_id: str, reference: str = "") -> ReservationView:
+    """Turn a soft reservation into a sale: its units leave the stock for good, each SKU with an entry in the ledger.
+
+    One that is overdue, but that nobody has ended yet, is sold too. One that is sold already is success.
+    `reference` is what the ledger names as the cause; the owner if empty.
+
+    :raises ReservationExpiredError: if it expired or was released.
+    :raises ReservationUnknownError: if there is none.
+    :raises StockBusyError: if others keep the rows locked.
+    """
+    with failures_named(StockBusyError):
+        moved = statement(COMMIT, {"id": reservation_id, "reference": reference})
+        if moved:
+            return read_view(moved[0])
+        view = get_reservation(reservation_id=reservation_id)
+    if view.state is not ReservationState.HARD:
+        raise ReservationExpiredError
+    return view
+
+
+def release(*, reservation_id: str, cause: str) -> bool:
+    """Give the units of a soft reservation back; False if it was over already. `cause` is kept with it.
+
+    :raises StockBusyError: if others keep the rows locked.
+    """
+    with failures_named(StockBusyError):
+        ((count,),) = statement(
+            RELEASE, {"id": reservation_id, "state": ReservationState.RELEASED.value, "cause": cause}
+        )
+    return bool(count)
+
+
+def sweep(*, batch: int = 500) -> int:
+    """End all overdue reservations, `batch` at a time, and give their units back; how many there were.
+
+    Two sweeps side by side share the work: what one has locked the other skips. Each batch is a transaction of its own.
+    """
+    total = 0
+    with failures_named(StockBusyError):
+        while True:
+            ((count,),) = statement(
+                SWEEP_BATCH, {"batch": batch, "state": ReservationState.EXPIRED.value, "cause": "overdue"}
+            )
+            total += count
+            if count < batch:
+                break
+        statement(SWEPT, {"name": SWEEP, "moved": total})
+    return total

@@ -1,0 +1,191 @@
+"""Keep units for an owner: one statement, all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+
+from inventory.conf import conf
+from inventory.errors import InsufficientStockError, Shortage, StockBusyError
+from inventory.rules import sum_demands
+from inventory.selectors import availability
+from inventory.types import ReservationState, ReservationView, StockDemand
+from shop.core.db import failures_named, statement
+from shop.core.errors import ErrorDetail
+from shop.core.ids import new_id
+
+# Locks: the owner's own soft reservation, then the stock rows that change, by ascending SKU. `locked` gives counters as
+# they are under the lock, so `short` is exact; should it ever be wrong, the CHECK on the row rolls everything back.
+# Lines never change once written, so what `had` reads cannot be stale.
+RESERVE = """
+WITH want AS MATERIALIZED (
+       SELECT sku_id, quantity FROM unnest(%(sku_ids)s::text[], %(quantities)s::int[]) AS w (sku_id, quantity)),
+     own AS MATERIALIZED (
+       SELECT r.id, r.created_at, r.expires_at, r.pinned_until, r.renewals,
+              r.expires_at <= clock_timestamp() AS is_overdue
+         FROM inventory_reservation r WHERE r.owner = %(owner)s AND r.state = 'soft' FOR UPDATE),
+     had AS MATERIALIZED (
+       SELECT l.sku_id::text, l.quantity FROM inventory_reservationline l JOIN own ON l.reservation_id = own.id),
+     same AS MATERIALIZED (
+       SELECT own.* FROM own
+        WHERE NOT is_overdue
+          AND NOT EXISTS (SELECT * FROM want EXCEPT SELECT * FROM had)
+          AND NOT EXISTS (SELECT * FROM had EXCEPT SELECT * FROM want)),
+     need AS MATERIALIZED (
+       SELECT sku_id, sum(quantity)::int AS delta
+         FROM (SELECT sku_id, quantity FROM want UNION ALL SELECT sku_id, -quantity FROM had) AS u
+        WHERE NOT EXISTS (SELECT FROM same)
+        GROUP BY sku_id HAVING sum(quantity) <> 0),
+     locked AS MATERIALIZED (
+       SELECT s.sku_id, s.on_hand - s.reserved AS available
+         FROM inventory_stockitem s JOIN need USING (sku_id) ORDER BY s.sku_id FOR UPDATE OF s),
+     short AS MATERIALIZED (
+       SELECT w.sku_id, w.quantity, coalesce(l.available, 0) + coalesce(h.quantity, 0) AS available
+         FROM want w
+         JOIN need n USING (sku_id) LEFT JOIN locked l USING (sku_id) LEFT JOIN had h USING (sku_id)
+        WHERE n.delta > coalesce(l.available, 0)),
+     fits AS MATERIALIZED (SELECT WHERE NOT EXISTS (SELECT FROM short) AND NOT EXISTS (SELECT FROM same)),
+     taken AS (
+       UPDATE inventory_stockitem s SET reserved = s.reserved + n.delta
+         FROM need n JOIN locked USING (sku_id), fits WHERE s.sku_id = n.sku_id),
+     ended AS (
+       UPDATE inventory_reservation r
+          SET state = CASE WHEN own.is_overdue THEN 'expired' ELSE 'released' END,
+              cause = CASE WHEN own.is_overdue THEN 'overdue' ELSE 'replaced' END, ended_at = clock_timestamp()
+         FROM own, fits WHERE r.id = own.id RETURNING r.id),
+     dead AS (UPDATE inventory_reservationline l SET is_live = false FROM ended WHERE l.reservation_id = ended.id),
+     made AS (
+       INSERT INTO inventory_reservation (id, owner, state, created_at, expires_at, pinned_until, renewals, cause)
+       SELECT %(id)s, %(owner)s, 'soft', clock_timestamp(),
+              coalesce(own.expires_at, clock_timestamp() + make_interval(secs => %(ttl_seconds)s)),
+              own.pinned_until, coalesce(own.renewals, 0), ''
+         FROM fits LEFT JOIN own ON NOT own.is_overdue
+        WHERE (SELECT count(*) FROM ended) >= 0  -- first the old one ends: one soft reservation an owner
+       RETURNING id, created_at, expires_at, pinned_until, renewals),
+     lines AS (
+       INSERT INTO inventory_reservationline (reservation_id, sku_id, quantity, is_live)
+       SELECT made.id, w.sku_id, w.quantity, true FROM made, want w)
+SELECT r.*, (SELECT json_agg(json_build_array(sku_id, quantity, available) ORDER BY sku_id) FROM short)
+  FROM (SELECT) AS one LEFT JOIN (
+       SELECT id, created_at, expires_at, pinned_until, renewals FROM made UNION ALL
+       SELECT id, created_at, expires_at, pinned_until, renewals FROM same) AS r ON true
+"""
+
+# Overdue reservations that hold a wanted SKU end here when the sweep has not met them yet. The wanted stock rows are
+# locked together with those given back, so that a reservation in the same transaction locks nothing further.
+TAKE_OVER = """
+WITH overdue AS MATERIALIZED (
+       SELECT r.id FROM inventory_reservation r
+        WHERE r.state = 'soft' AND r.expires_at <= clock_timestamp()
+          AND r.id IN (SELECT l.reservation_id FROM inventory_reservationline l
+                        WHERE l.is_live AND l.sku_id = ANY(%(sku_ids)s))
+        ORDER BY r.expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
+     moved AS (
+       UPDATE inventory_reservation r SET state = 'expired', cause = 'taken_over', ended_at = clock_timestamp()
+         FROM overdue o WHERE r.id = o.id AND r.state = 'soft' RETURNING r.id),
+     ended AS (
+       UPDATE inventory_reservationline l SET is_live = false
+         FROM moved WHERE l.reservation_id = moved.id RETURNING l.sku_id, l.quantity),
+     back AS MATERIALIZED (SELECT sku_id, sum(quantity)::int AS quantity FROM ended GROUP BY sku_id),
+     locked AS MATERIALIZED (
+       SELECT s.sku_id FROM inventory_stockitem s
+        WHERE s.sku_id = ANY(%(sku_ids)s) OR s.sku_id IN (SELECT sku_id FROM back)
+        ORDER BY s.sku_id FOR UPDATE OF s),
+     given AS (
+       UPDATE inventory_stockitem s SET reserved = s.reserved - b.quantity
+         FROM back b JOIN locked USING (sku_id) WHERE s.sku_id = b.sku_id)
+SELECT count(*) FROM moved
+"""
+TAKE_OVER_LIMIT = 500
+OWNER_TRIES = 3
+
+
+def reserve(*, demands: Sequence[StockDemand], owner: str, ttl_seconds: int | None = None) -> ReservationView:
+    """Reserve all demands, summed per SKU, for `owner`, or nothing at all.
+
+    An owner has one soft reservation at most. If it is live and the same is wanted again, it is given back as it is.
+    If something else is wanted, another one takes its place, with its end and renewals; only the difference has to be
+    in stock, and without it the old one stays. One that is overdue counts as ended: the new one lives `ttl_seconds`
+    (default: `INVENTORY_SOFT_TTL_SECONDS`). When units are short, overdue reservations of others are ended first.
+
+    Alone it commits by itself; inside a transaction it is part of that, and a refusal leaves no lock behind.
+
+    :raises InsufficientStockError: if too little is there of at least one SKU (one detail `short` each, `/items/<sku>`).
+    :raises StockBusyError: if others keep the stock rows locked.
+    :raises ValueError: if nothing is wanted, or a quantity is below 1.
+    """
+    wanted = sum_demands(demands)
+    params = {
+        "owner": owner,
+        "sku_ids": [demand.sku_id for demand in wanted],
+        "quantities": [demand.quantity for demand in wanted],
+        "ttl_seconds": conf().soft_ttl_seconds if ttl_seconds is None else ttl_seconds,
+    }
+    with failures_named(StockBusyError):
+        try:
+            return _attempt(params, wanted)
+        except InsufficientStockError as first:
+            if not _take_over(params):
+                raise _told(first, owner) from None
+        try:
+            return _attempt(params, wanted)
+        except InsufficientStockError as second:
+            raise _told(second, owner) from None
+
+
+def _attempt(params: dict[str, Any], wanted: tuple[StockDemand, ...]) -> ReservationView:
+    for _ in range(OWNER_TRIES - 1):
+        try:
+            return _attempt_once(params, wanted)
+        except IntegrityError as error:
+            # Another request of the same owner was quicker; its reservation is visible to the next statement.
+            if "one_soft_reservation_an_owner" not in str(error):
+                raise
+    return _attempt_once(params, wanted)
+
+
+def _attempt_once(params: dict[str, Any], wanted: tuple[StockDemand, ...]) -> ReservationView:
+    # The savepoint gives locks back on a refusal; alone, the statement's own end does.
+    with transaction.atomic() if connection.in_atomic_block else nullcontext():
+        ((reservation_id, created_at, expires_at, pinned_until, renewals, short),) = statement(
+            RESERVE, {**params, "id": new_id("res")}
+        )
+        if short:
+            raise InsufficientStockError(tuple(Shortage(*row, retry_after_seconds=None) for row in short))
+    return ReservationView(
+        reservation_id=reservation_id,
+        owner=params["owner"],
+        state=ReservationState.SOFT,
+        lines=wanted,
+        created_at=created_at,
+        expires_at=expires_at,
+        renewals=renewals,
+        pinned_until=pinned_until,
+    )
+
+
+def _take_over(params: dict[str, Any]) -> int:
+    ((count,),) = statement(TAKE_OVER, {"sku_ids": params["sku_ids"], "limit": TAKE_OVER_LIMIT})
+    return int(count)
+
+
+def _told(error: InsufficientStockError, owner: str) -> InsufficientStockError:
+    """Add when units may come back, and the details that page and API show."""
+    now = availability(sku_ids=[shortage.sku_id for shortage in error.shortages], owner=owner)
+    shortages = tuple(
+        Shortage(s.sku_id, s.requested, s.available, now[s.sku_id].retry_after_seconds) for s in error.shortages
+    )
+    return InsufficientStockError(
+        shortages,
+        errors=tuple(
+            ErrorDetail(
+                f"/items/{s.sku_id}",
+                "short",
+                {"requested": s.requested, "buyable": s.available, "retry_after": s.retry_after_seconds},
+            )
+            for s in shortages
+        ),
+    )
