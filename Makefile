@@ -10,6 +10,14 @@ PORT ?= 8000
 DATA_DIR ?= var
 export PORT DATA_DIR
 
+# Commands that read code and ask no server.
+OFFLINE := DJANGO_SETTINGS_MODULE=shop.settings.test $(BIN)/python
+# The settings of production with made-up values, to see whether they are fit for it.
+REHEARSAL := env DJANGO_SETTINGS_MODULE=shop.settings.prod STAGING=true SECRET_KEY=$$(head -c 48 /dev/urandom | base64) \
+  ALLOWED_HOSTS=shop.example.com BASE_URL=https://shop.example.com EMAIL_URL=smtp://mail.example.com \
+  DATABASE_URL=postgres://shop@db.example.com/shop CART_REDIS_URL=redis://cart.example.com/0 \
+  CACHE_URL=redis://cache.example.com/1 CELERY_BROKER_URL=redis://broker.example.com/2 $(BIN)/python
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format schema bench migrate shell lock clean
 
@@ -32,12 +40,15 @@ test: setup ## run every test on private servers (PYTEST_ARGS="-k cart" narrows 
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: setup ## every check that is not a test: style, types, imports, templates, migrations, schema, deployment
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports
-	@$(BIN)/djlint --check --lint templates
-	@$(BIN)/python -m shop.embedded.checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/djlint --quiet --check --lint templates
+	$(OFFLINE) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	$(OFFLINE) manage.py spectacular --validate --fail-on-warn --file $(VENV)/openapi.yaml
+	@diff -u docs/openapi.yaml $(VENV)/openapi.yaml || { echo "docs/openapi.yaml is not what the code says: make schema"; exit 1; }
+	$(REHEARSAL) manage.py check --deploy --fail-level WARNING
 
 format: setup ## rewrite Python and templates in the house format
 	@$(BIN)/ruff check --fix-only --quiet .
@@ -45,7 +56,7 @@ format: setup ## rewrite Python and templates in the house format
 	@$(BIN)/djlint --reformat --quiet templates || true
 
 schema: setup ## write docs/openapi.yaml from the code
-	@DJANGO_SETTINGS_MODULE=shop.settings.test $(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+	@$(OFFLINE) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
 bench: setup ## run the benchmarks in tests/bench
 	@$(BIN)/python -m pytest tests/bench -n0 -p no:randomly -s -m bench $(PYTEST_ARGS)

@@ -19,7 +19,7 @@ from types import FrameType
 
 from shop.embedded import addresses, postgres, servers, supervisor
 from shop.embedded.ports import is_busy
-from shop.embedded.processes import Program, has_ended
+from shop.embedded.processes import Program, has_ended, last_words
 
 ROOT = Path(__file__).resolve().parents[2]
 STAFF = "staff@example.com"
@@ -179,7 +179,7 @@ def _start_servers(
             if stop.wait(0.05):
                 raise supervisor.StoppedError
             if has_ended(child.process) or time.monotonic() > until:
-                msg = f"{program.name} does not start.\n{servers.tail(program.log)}"
+                msg = f"{program.name} does not start: {last_words(program)}"
                 raise RuntimeError(msg)
     if with_postgres:
         postgres.ensure_database(sockets, "trolley")

@@ -9,6 +9,7 @@ import os
 import pwd
 import signal
 import sys
+import warnings  # noqa: F401 - execvp wants it, and may no longer reach the library once it is nobody
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 

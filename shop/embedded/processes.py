@@ -67,7 +67,10 @@ def has_ended(process: subprocess.Popen[bytes]) -> bool:
         return True
     if not hasattr(os, "waitid"):  # macOS before Python 3.13
         return process.poll() is not None
-    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    try:
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # somebody else has buried it
+        return True
 
 
 def bury(process: subprocess.Popen[bytes]) -> int:
@@ -127,3 +130,12 @@ def end_stranger(pid: int, *, created: float, stop_signal: int = signal.SIGTERM,
     if leads_group:
         with suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
+
+
+def last_words(program: Program) -> str:
+    """Say where to read what a program said, or give the end of its log."""
+    if program.log is None:
+        return "what it said stands above."
+    with suppress(OSError):
+        return "\n".join(["its log ends with:", *program.log.read_text(errors="replace").splitlines()[-15:]])
+    return "it has no log."

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shop.embedded import addresses, postgres, redis_server
-from shop.embedded.processes import Program, end, has_ended, start
+from shop.embedded.processes import Program, end, has_ended, last_words, start
 
 START_SECONDS = 60
 
@@ -51,16 +51,9 @@ def wait_until_ready(program: Program, process: subprocess.Popen[bytes], sockets
     until = time.monotonic() + START_SECONDS
     while not is_ready(program, sockets):
         if has_ended(process) or time.monotonic() > until:
-            msg = f"{program.name} does not start.\n{tail(program.log)}"
+            msg = f"{program.name} does not start: {last_words(program)}"
             raise RuntimeError(msg)
         time.sleep(0.05)
-
-
-def tail(log: Path | None, lines: int = 15) -> str:
-    """Give the last lines of a log."""
-    if log is None or not log.exists():
-        return ""
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
 @contextmanager

@@ -18,11 +18,13 @@ from shop.embedded.processes import (
     created_at,
     end_stranger,
     has_ended,
+    last_words,
     start,
     wait_until_ended,
 )
 
-LONGEST_PAUSE_SECONDS = 30
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 30.0
 QUICK_FAILURES = 5
 """So many ends in a row, each soon after the start, and the program is taken to be unable to run."""
 HEALTHY_SECONDS = 20
@@ -31,11 +33,6 @@ HEALTHY_SECONDS = 20
 
 class CannotRunError(Exception):
     """A program ends each time soon after its start, or a step failed."""
-
-    def __init__(self, name: str, code: int) -> None:
-        self.name = name
-        self.code = code
-        super().__init__(f"{name} ends each time it is started (exit code {code}); its last words are above.")
 
 
 class StoppedError(Exception):
@@ -89,7 +86,8 @@ def wait_for_step(household: Household, child: Child, stop: threading.Event) -> 
     household.children.remove(child)
     _write_down(household)
     if code:
-        raise CannotRunError(child.program.name, code)
+        msg = f"The step {child.program.name} failed with exit code {code}; what it said stands above."
+        raise CannotRunError(msg)
 
 
 def tend(household: Household) -> None:
@@ -144,9 +142,10 @@ def _after_the_end(child: Child, now: float) -> None:
     is_quick = now - child.started < HEALTHY_SECONDS
     child.failures = child.failures + 1 if is_quick else 1
     if child.failures >= QUICK_FAILURES:
-        raise CannotRunError(child.program.name, code)
-    pause = min(2 ** (child.failures - 1), LONGEST_PAUSE_SECONDS)
-    say(child.program.name, f"ended with exit code {code}; starts again in {pause} s.")
+        msg = f"{child.program.name} ends each time it is started (exit code {code}): {last_words(child.program)}"
+        raise CannotRunError(msg)
+    pause = min(FIRST_PAUSE_SECONDS * 2 ** (child.failures - 1), LONGEST_PAUSE_SECONDS)
+    say(child.program.name, f"ended with exit code {code}; starts again in {pause:g} s.")
     child.due = now + pause
 
 
