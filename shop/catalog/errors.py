@@ -31,3 +31,12 @@ class CursorInvalidError(RejectedError):
     """The cursor of a list was not given out by us (detail `cursor_invalid`)."""
 
     code: ClassVar[str] = "validation_failed"
+
+
+@dataclass(eq=False)
+class PictureUnknownError(NotFoundError):
+    """No product's picture could have this name."""
+
+    code: ClassVar[str] = "picture_unknown"
+
+    name: str

@@ -1,4 +1,4 @@
-"""Names and addresses of the products' generated pictures."""
+"""Generated pictures of products: calm, flat, the same for the same name; no photograph is needed to run the shop."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Sequence
 
 from django.utils.text import slugify
 
+from shop.catalog.errors import PictureUnknownError
+from shop.catalog.pictures.drawing import draw_motif
+
 VERSION = 1
 """Raise it when the drawings change: pictures are cached for ever under their address."""
 
 COLOUR_OPTION = "Colour"
-_NAME = re.compile(r"[a-z0-9]+(?:-{1,2}[a-z0-9]+)*", re.ASCII)
+_NAME = re.compile(r"[a-z0-9_]+(?:-{1,2}[a-z0-9_]+)*", re.ASCII)
 _NAME_MAX_LENGTH = 160
 
 
@@ -26,6 +29,14 @@ def picture_url(slug: str, options: Sequence[tuple[str, str]] = ()) -> str:
     return f"/pictures/{picture_name(slug, options)}.svg?v={VERSION}"
 
 
-def is_picture_name(name: str) -> bool:
-    """Tell whether `name` could name a picture."""
-    return len(name) <= _NAME_MAX_LENGTH and _NAME.fullmatch(name) is not None
+def draw(name: str) -> str:
+    """Draw the picture of a name made by `picture_name`, as SVG of at most 8 kB.
+
+    The motif follows from the words of the slug ("mug", "lamp"), the colour from what stands after `--`.
+
+    :raises PictureUnknownError: if no product's picture could have this name.
+    """
+    if len(name) > _NAME_MAX_LENGTH or not _NAME.fullmatch(name.lower()):
+        raise PictureUnknownError(name)
+    slug, _, colour = name.lower().partition("--")
+    return draw_motif(slug, colour)
