@@ -9,3 +9,7 @@ class CheckoutConfig(AppConfig):
     name = "shop.checkout"
     label = "checkout"
     verbose_name = "Checkout"
+
+    def ready(self) -> None:
+        """Connect the words of this app's refusals."""
+        from shop.checkout import messages  # noqa: F401

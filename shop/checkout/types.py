@@ -153,3 +153,26 @@ class OrderView:
     subtotal: Money
     total: Money
     payment_state: PaymentState
+    owner: str = ""
+    """Whose order it is, as in `Principal.owner`. For services, never shown."""
+    language: str = ""
+    """The language it was placed in, empty if unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSlice:
+    """A slice of orders, newest first; `next_cursor` is opaque, empty at the end."""
+
+    orders: tuple[OrderView, ...]
+    next_cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Ages of undone work in seconds, 0 where nothing waits: what `/readyz` bounds."""
+
+    webhooks_seconds: int
+    payments_seconds: int
+    carts_seconds: int
+    reviews: int
+    """Payments that wait for a member of staff."""

@@ -1,0 +1,30 @@
+"""What can be done from cart to order: one function a use case."""
+
+from shop.checkout.services.details import update_details
+from shop.checkout.services.keeping import cancel, give_back_removed, renew, reserve_again
+from shop.checkout.services.outcomes import apply_outcome, finish_order
+from shop.checkout.services.paying import check_payment, finish_action, pay
+from shop.checkout.services.reconciling import reconcile_payments, refund_payments
+from shop.checkout.services.starting import start_checkout
+from shop.checkout.services.sweeping import finish_checkouts
+from shop.checkout.services.webhooks import process_webhooks, receive_webhook, retry_webhook
+
+__all__ = [
+    "apply_outcome",
+    "cancel",
+    "check_payment",
+    "finish_action",
+    "finish_checkouts",
+    "finish_order",
+    "give_back_removed",
+    "pay",
+    "process_webhooks",
+    "receive_webhook",
+    "reconcile_payments",
+    "refund_payments",
+    "renew",
+    "reserve_again",
+    "retry_webhook",
+    "start_checkout",
+    "update_details",
+]

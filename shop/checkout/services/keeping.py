@@ -1,0 +1,147 @@
+"""Keep, renew or give back what a checkout has reserved."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cart import selectors as carts
+from cart.types import Cart
+from inventory import selectors as stock
+from inventory import services as inventory
+from inventory.errors import ReservationExpiredError
+from inventory.types import ReservationState
+from shop.checkout import models, rules, selectors
+from shop.checkout.services import rows
+from shop.checkout.services.quoting import Offer, offer, shown_in_checkout
+from shop.checkout.types import CheckoutState, CheckoutView, Principal
+from shop.core.db import retrying
+
+
+def reserve_again(*, checkout_id: str, principal: Principal, accepted_total: int | None, now: datetime) -> CheckoutView:
+    """Reserve the lines once more after the reservation ended; a live one stays as it is.
+
+    When the price lock is over the lines are quoted anew: a fall is applied, a rise needs `accepted_total`.
+
+    :raises CheckoutUnknownError: if there is no such checkout, or it is another's.
+    :raises CheckoutCancelledError: if it is over.
+    :raises PaymentInProgressError: if it is being paid.
+    :raises LineUnavailableError: if a line is not sold any more.
+    :raises PriceChangedError: if a rise has to be agreed to; nothing is reserved.
+    :raises InsufficientStockError: if a line is short; nothing is reserved.
+    """
+    row = rows.read(checkout_id=checkout_id, principal=principal)
+    rows.require_open(row)
+    fresh = requote(row, now=now) if row.lock_expires_at <= now else None
+    if fresh is not None:
+        fresh.require_agreed(accepted_total)
+
+    @retrying
+    def write() -> None:
+        locked = rows.lock(checkout_id=checkout_id, principal=principal)
+        rows.require_open(locked)
+        if fresh is not None and locked.quote_number == row.quote_number:
+            rows.freeze(locked, fresh.lines, now=now)
+        rows.reserve(locked)
+        rows.touch(locked, now=now)
+
+    write()
+    return selectors.get_checkout(checkout_id=checkout_id, principal=principal, now=now)
+
+
+def requote(row: models.Checkout, *, now: datetime) -> Offer:
+    """Quote the lines of a checkout anew and compare them with its frozen quote.
+
+    :raises LineUnavailableError: if a line is not sold any more.
+    """
+    return offer(wanted=list(row.lines.all()), currency=row.currency, shown=shown_in_checkout(row), now=now)
+
+
+def renew(*, checkout_id: str, principal: Principal, now: datetime) -> CheckoutView:
+    """Add ten minutes to a live reservation. Touching the cart or the checkout never does.
+
+    :raises CheckoutUnknownError: if there is no such checkout, or it is another's.
+    :raises CheckoutCancelledError: if it is over.
+    :raises PaymentInProgressError: if it is being paid: then the reservation is pinned.
+    :raises ReservationExpiredError: if the reservation is over.
+    :raises RenewalLimitError: if it was renewed as often as may be.
+    """
+    row = rows.read(checkout_id=checkout_id, principal=principal)
+    rows.require_open(row)
+    if not row.reservation_id:
+        raise ReservationExpiredError
+    inventory.renew(reservation_id=row.reservation_id)
+    return selectors.get_checkout(checkout_id=checkout_id, principal=principal, now=now)
+
+
+def cancel(*, checkout_id: str, principal: Principal, now: datetime) -> None:
+    """Give everything back and end the checkout. The cart stays. Cancelling twice is success.
+
+    :raises CheckoutUnknownError: if there is no such checkout, or it is another's.
+    :raises CheckoutCancelledError: if it ended otherwise: it was ordered, or is too old.
+    :raises PaymentInProgressError: if it is being paid.
+    """
+
+    @retrying
+    def write() -> None:
+        row = rows.lock(checkout_id=checkout_id, principal=principal)
+        if row.state == CheckoutState.CANCELLED.value:
+            return
+        rows.require_open(row)
+        rows.end(row, state=CheckoutState.CANCELLED, cause="cancelled", now=now)
+
+    write()
+
+
+def give_back_removed(*, checkout_id: str, principal: Principal, now: datetime) -> bool:
+    """Let an open checkout follow what was taken out of the cart meanwhile; tell whether anything changed.
+
+    The rule for a cart that is edited while its checkout is open: what was removed or lowered leaves the checkout and
+    its units go back, at the frozen prices, without asking. What was added or raised joins only when the shopper comes
+    back through `start_checkout`, which quotes and reserves it; until then it stands in the cart, unpaid. An emptied
+    cart cancels the checkout. Called by `pay`, and by the sweep for all open checkouts.
+
+    :raises CheckoutUnknownError: if there is no such checkout, or it is another's.
+    """
+    row = rows.read(checkout_id=checkout_id, principal=principal)
+    if row.state != CheckoutState.OPEN.value:
+        return False
+    cart = carts.get_cart(ref=rows.ref_of(row.owner))
+    if cart.is_copy or cart.content_version <= row.cart_content_version:
+        return False
+    return _follow(checkout_id, principal, cart, now)
+
+
+@retrying
+def _follow(checkout_id: str, principal: Principal, cart: Cart, now: datetime) -> bool:
+    row = rows.lock(checkout_id=checkout_id, principal=principal)
+    if row.state != CheckoutState.OPEN.value or cart.content_version <= row.cart_content_version:
+        return False
+    lines = list(row.lines.all())
+    bought = {line.sku_id: line.quantity for line in lines}
+    wanted = {line.sku_id: line.quantity for line in cart.lines}
+    kept = rules.remaining(bought, wanted)
+    if not kept:
+        rows.end(row, state=CheckoutState.CANCELLED, cause="cart_emptied", now=now)
+        return True
+    if kept == wanted:  # the checkout holds all of the cart again, and nothing else
+        row.cart_version, row.cart_content_version = cart.version, cart.content_version
+        row.save(update_fields=["cart_version", "cart_content_version"])
+    if kept == bought:
+        return False
+    frozen = [
+        rows.FrozenLine(line.sku_id, line.title, kept[line.sku_id], line.unit_price_minor, line.price_at_add_minor)
+        for line in lines
+        if line.sku_id in kept
+    ]
+    rows.freeze(row, frozen, now=now, is_new_quote=False)
+    if _is_reserved(row):
+        rows.reserve(row)  # fewer units than before: the difference goes back
+    rows.touch(row, now=now)
+    return True
+
+
+def _is_reserved(row: models.Checkout) -> bool:
+    """Tell whether the checkout's reservation is live; one that is over is not made again by the way."""
+    if not row.reservation_id:
+        return False
+    return stock.get_reservation(reservation_id=row.reservation_id).state is ReservationState.SOFT

@@ -1,0 +1,114 @@
+"""Price a cart as it is now, and freeze what was agreed to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cart.types import CartLine
+from pricing import selectors as pricing
+from pricing.types import Demand, PriceQuote, QuoteLine
+from shop.catalog import selectors as catalog
+from shop.checkout import models, rules
+from shop.checkout.errors import LineUnavailableError, PriceChangedError
+from shop.checkout.selectors import pointer
+from shop.checkout.services.rows import FrozenLine
+from shop.checkout.types import PriceChange
+from shop.core.errors import ErrorDetail
+from shop.core.money import Money
+
+Wanted = CartLine | models.CheckoutLine
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Lines priced at this moment, and which of them differ from what the shopper saw before."""
+
+    quote: PriceQuote
+    lines: tuple[FrozenLine, ...]
+    changes: tuple[PriceChange, ...]
+
+    def require_agreed(self, accepted_total: int | None) -> None:
+        """Refuse a rise that the shopper has not agreed to.
+
+        :raises PriceChangedError: if it has to be agreed to; carries this quote.
+        """
+        if rules.must_be_agreed(self.quote, self.changes, accepted_total):
+            raise PriceChangedError(self.quote, self.changes)
+
+
+def offer(
+    *,
+    wanted: Sequence[Wanted],
+    currency: str,
+    shown: Mapping[str, Money | None],
+    now: datetime,
+) -> Offer:
+    """Quote lines of a cart or a checkout anew: one catalogue call, one price call.
+
+    `shown` holds the unit price that the shopper saw last, by SKU.
+
+    :raises LineUnavailableError: if a line is not sold any more or has no price; a detail each.
+    """
+    cards = catalog.list_cards(sku_ids=[line.sku_id for line in wanted])
+    quote = pricing.quote(demands=[Demand(line.sku_id, line.quantity) for line in wanted], currency=currency, now=now)
+    titles = {sku_id: card.title for sku_id, card in cards.items()}
+    gone = [
+        ErrorDetail(
+            pointer(line.sku_id),
+            "no_longer_sold",
+            {"sku_id": line.sku_id, "title": titles.get(line.sku_id, line.sku_id)},
+        )
+        for line in wanted
+        if line.sku_id in quote.unpriced or line.sku_id not in cards or not cards[line.sku_id].is_sellable
+    ]
+    if gone:
+        raise LineUnavailableError(errors=tuple(gone))
+    prices = {line.sku_id: line.unit_price.minor for line in quote.lines}
+    return Offer(
+        quote=quote,
+        lines=tuple(
+            FrozenLine(
+                sku_id=line.sku_id,
+                title=titles[line.sku_id],
+                quantity=line.quantity,
+                unit_price_minor=prices[line.sku_id],
+                price_at_add_minor=_price_at_add(line, currency),
+            )
+            for line in wanted
+        ),
+        changes=rules.price_changes(quote, shown, titles),
+    )
+
+
+def shown_in_checkout(row: models.Checkout) -> dict[str, Money | None]:
+    """The unit prices of a checkout's frozen quote."""
+    return {line.sku_id: Money(line.unit_price_minor, row.currency) for line in row.lines.all()}
+
+
+def frozen_quote(row: models.Checkout) -> PriceQuote:
+    """The quote of a checkout as it stands."""
+    lines = tuple(
+        QuoteLine(
+            sku_id=line.sku_id,
+            quantity=line.quantity,
+            unit_price=Money(line.unit_price_minor, row.currency),
+            line_total=Money(line.line_total_minor, row.currency),
+        )
+        for line in row.lines.all()
+    )
+    return PriceQuote(
+        currency=row.currency,
+        lines=lines,
+        unpriced=(),
+        subtotal=Money(row.subtotal_minor, row.currency),
+        total=Money(row.total_minor, row.currency),
+    )
+
+
+def _price_at_add(line: Wanted, currency: str) -> int | None:
+    if isinstance(line, CartLine):
+        price = line.price_at_add
+        return price.minor if price is not None and price.currency == currency else None
+    return line.price_at_add_minor

@@ -1,0 +1,135 @@
+"""What the services share: locking a checkout, writing its quote, reserving its lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cart.types import CartRef
+from inventory import services as inventory
+from inventory.types import StockDemand
+from shop.checkout import models
+from shop.checkout.conf import conf
+from shop.checkout.errors import CheckoutCancelledError, CheckoutUnknownError, PaymentInProgressError
+from shop.checkout.selectors import is_id
+from shop.checkout.types import CheckoutState, Principal
+from shop.core.db import rows
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenLine:
+    """A line as it is written into the quote; prices in minor units of the checkout's currency."""
+
+    sku_id: str
+    title: str
+    quantity: int
+    unit_price_minor: int
+    price_at_add_minor: int | None
+
+
+def ref_of(owner: str) -> CartRef:
+    """Read back the cart ref that an owner text stands for."""
+    kind, _, key = owner.partition(":")
+    return CartRef("u" if kind == "u" else "g", key)
+
+
+def serialize_owner(owner: str) -> None:
+    """Let one request at a time of this owner open or change which checkout is open. Lasts as long as the transaction."""
+    rows("SELECT 1 FROM pg_advisory_xact_lock(hashtextextended(%s, 5150))", [f"checkout:{owner}"])
+
+
+def read(*, checkout_id: str, principal: Principal) -> models.Checkout:
+    """Read a checkout of this principal, whatever its state, without a lock.
+
+    :raises CheckoutUnknownError: if there is none of this id, or it is another's.
+    """
+    row = (
+        models.Checkout.objects.filter(checkout_id=checkout_id, owner=principal.owner).first()
+        if is_id(checkout_id)
+        else None
+    )
+    if row is None:
+        raise CheckoutUnknownError
+    return row
+
+
+def lock(*, checkout_id: str, principal: Principal) -> models.Checkout:
+    """Lock a checkout of this principal until the transaction ends.
+
+    :raises CheckoutUnknownError: if there is none of this id, or it is another's.
+    """
+    mine = models.Checkout.objects.select_for_update(no_key=True).filter(owner=principal.owner, checkout_id=checkout_id)
+    row = mine.order_by("checkout_id").first() if is_id(checkout_id) else None
+    if row is None:
+        raise CheckoutUnknownError
+    return row
+
+
+def require_open(row: models.Checkout) -> None:
+    """Refuse what only an open checkout can do.
+
+    :raises PaymentInProgressError: if it is being paid.
+    :raises CheckoutCancelledError: if it is over.
+    """
+    if row.state == CheckoutState.PAYING.value:
+        raise PaymentInProgressError(retry_after_seconds=3)
+    if row.state != CheckoutState.OPEN.value:
+        raise CheckoutCancelledError
+
+
+def touch(row: models.Checkout, *, now: datetime) -> None:
+    """Save a locked checkout under its next version."""
+    row.version += 1
+    row.updated_at = now
+    row.save()
+
+
+def freeze(row: models.Checkout, lines: Sequence[FrozenLine], *, now: datetime, is_new_quote: bool = True) -> None:
+    """Replace the lines of a locked checkout and set its totals; the caller saves the row.
+
+    A new quote starts a new price lock; lines that were only cut keep theirs.
+    """
+    row.subtotal_minor = row.total_minor = sum(line.quantity * line.unit_price_minor for line in lines)
+    row.quote_number += 1
+    if is_new_quote:
+        row.lock_expires_at = now + timedelta(seconds=conf().lock_seconds)
+    row.lines.all().delete()
+    models.CheckoutLine.objects.bulk_create(
+        models.CheckoutLine(
+            checkout=row,
+            position=position,
+            sku_id=line.sku_id,
+            title=line.title,
+            quantity=line.quantity,
+            unit_price_minor=line.unit_price_minor,
+            price_at_add_minor=line.price_at_add_minor,
+        )
+        for position, line in enumerate(lines)
+    )
+
+
+def demands(row: models.Checkout) -> tuple[StockDemand, ...]:
+    """What the lines of a checkout take from stock."""
+    return tuple(StockDemand(line.sku_id, line.quantity) for line in row.lines.all())
+
+
+def reserve(row: models.Checkout) -> None:
+    """Reserve the lines of a locked checkout, all or nothing; the caller saves the row.
+
+    A live reservation of the same lines is kept as it is, one of other lines is adjusted by the difference.
+
+    :raises InsufficientStockError: if a SKU is short; nothing changed.
+    :raises StockBusyError: if the stock rows are locked for too long.
+    """
+    row.reservation_id = inventory.reserve(demands=demands(row), owner=row.checkout_id).reservation_id
+
+
+def end(row: models.Checkout, *, state: CheckoutState, cause: str, now: datetime) -> None:
+    """End a locked checkout and give its units back."""
+    row.state = state.value
+    row.end_cause = cause
+    row.ended_at = now
+    touch(row, now=now)
+    if row.reservation_id:
+        inventory.release(reservation_id=row.reservation_id, cause=cause)

@@ -1,0 +1,189 @@
+"""From cart to checkout: quote, compare, reserve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import get_language
+
+from cart import selectors as carts
+from cart.errors import CartChangedError, CartsUnavailableError
+from cart.types import Cart, CartRef
+from shop.checkout import models, selectors
+from shop.checkout.conf import conf
+from shop.checkout.errors import CartEmptyError, ReservationLimitError
+from shop.checkout.services import rows
+from shop.checkout.services.details import clean_email
+from shop.checkout.services.outcomes import finish_order
+from shop.checkout.services.quoting import Offer, offer, shown_in_checkout
+from shop.checkout.types import CheckoutState, CheckoutView, Principal
+from shop.core.db import retrying
+from shop.core.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """All that is known before the transaction begins."""
+
+    cart: Cart
+    principal: Principal
+    offer: Offer | None
+    """None: the frozen quote of the open checkout stands."""
+    email: str
+    language: str
+
+
+def start_checkout(
+    *,
+    ref: CartRef,
+    principal: Principal,
+    accepted_total: int | None,
+    expected_cart_version: int | None,
+    now: datetime,
+    email: str = "",
+) -> tuple[CheckoutView, bool]:
+    """Begin to buy what is in the cart, or go on with the checkout that is open; tell whether one came into being.
+
+    All lines are quoted anew and compared with what the shopper saw: the price at add, or the open checkout's quote.
+    A fall is applied. A rise needs `accepted_total` (minor units) at least as high as the new total; until then
+    nothing is reserved. Then all lines are reserved for the checkout, all or nothing.
+
+    An owner has one open checkout. If the cart changed since, that one takes over the cart's lines and its reservation
+    is adjusted by the difference, its end unmoved. If the cart did not change and the price lock holds, the frozen
+    quote stands; a reservation that is over is made again. A checkout of this very cart that is being paid is returned
+    as it is.
+
+    :raises CartsUnavailableError: if the cart can be read only as a copy, which may be old.
+    :raises CartChangedError: if the cart's version is not `expected_cart_version`.
+    :raises CartEmptyError: if there is nothing in it.
+    :raises LineUnavailableError: if a line is not sold (any more).
+    :raises PriceChangedError: if a rise has to be agreed to.
+    :raises InsufficientStockError: if a line is short.
+    :raises ReservationLimitError: if this owner has too many live checkouts.
+    :raises RejectedError: if `email` is no mail address.
+    """
+    if ref.owner != principal.owner:
+        msg = "the cart is another's"
+        raise ValueError(msg)
+    address = clean_email(email) if email else principal.email
+    cart = _cart(ref=ref, expected_version=expected_cart_version, now=now)
+    paying = models.Checkout.objects.filter(
+        owner=ref.owner,
+        state=CheckoutState.PAYING.value,
+        cart_content_version=cart.content_version,
+    ).first()
+    if paying is not None:
+        return selectors.get_checkout(checkout_id=paying.checkout_id, principal=principal, now=now), False
+    fresh = _quote(cart=cart, accepted_total=accepted_total, now=now)
+    start = _Start(cart=cart, principal=principal, offer=fresh, email=address, language=get_language() or "")
+    checkout_id, is_new = _write(start, now)
+    return selectors.get_checkout(checkout_id=checkout_id, principal=principal, now=now), is_new
+
+
+def _cart(*, ref: CartRef, expected_version: int | None, now: datetime) -> Cart:
+    cart = carts.get_cart(ref=ref)
+    if cart.is_copy:
+        raise CartsUnavailableError(retry_after_seconds=5)
+    if expected_version is not None and cart.version != expected_version:
+        raise CartChangedError(cart.version)
+    number = selectors.find_order_number(owner=ref.owner, cart_content_version=cart.content_version)
+    if number:  # ordered, but the process died before the cart was cleared
+        finish_order(number=number, now=now)
+        raise CartEmptyError
+    if not cart.lines:
+        raise CartEmptyError
+    return cart
+
+
+def _quote(*, cart: Cart, accepted_total: int | None, now: datetime) -> Offer | None:
+    """Quote the cart unless the open checkout's frozen quote stands.
+
+    :raises PriceChangedError: if a rise has to be agreed to.
+    """
+    shown = {line.sku_id: line.price_at_add for line in cart.lines}
+    row = (
+        models.Checkout.objects.prefetch_related("lines")
+        .filter(owner=_owner(cart), state=CheckoutState.OPEN.value)
+        .first()
+    )
+    if row is not None:
+        is_same = row.currency == cart.currency and _quantities(row) == {
+            line.sku_id: line.quantity for line in cart.lines
+        }
+        is_too_dear = accepted_total is not None and accepted_total < row.total_minor
+        if is_same and row.lock_expires_at > now and not is_too_dear:
+            return None
+        if row.currency == cart.currency:
+            shown |= shown_in_checkout(row)
+    fresh = offer(wanted=cart.lines, currency=cart.currency, shown=shown, now=now)
+    fresh.require_agreed(accepted_total)
+    return fresh
+
+
+@retrying
+def _write(start: _Start, now: datetime) -> tuple[str, bool]:
+    owner = start.principal.owner
+    rows.serialize_owner(owner)
+    live = list(
+        models.Checkout.objects.select_for_update(no_key=True)
+        .filter(owner=owner, state__in=models.checkouts.LIVE)
+        .order_by("checkout_id")
+    )
+    being_paid = (each for each in live if each.cart_content_version == start.cart.content_version)
+    paying = next((each for each in being_paid if each.state == CheckoutState.PAYING.value), None)
+    if paying is not None:  # it was open a moment ago
+        return paying.checkout_id, False
+    row = next((each for each in live if each.state == CheckoutState.OPEN.value), None)
+    is_new = row is None
+    if row is None:
+        if len(live) >= conf().open_checkouts:
+            raise ReservationLimitError(conf().open_checkouts)
+        row = _insert(start, now)
+    elif start.offer is not None:
+        row.currency = start.cart.currency
+        rows.freeze(row, start.offer.lines, now=now)
+    row.cart_version = start.cart.version
+    row.cart_content_version = start.cart.content_version
+    row.email = row.email or start.email
+    before = row.reservation_id
+    rows.reserve(row)
+    if is_new:
+        row.save()
+    elif start.offer is not None or row.reservation_id != before:
+        rows.touch(row, now=now)
+    else:
+        row.save(update_fields=["cart_version", "cart_content_version", "email"])
+    return row.checkout_id, is_new
+
+
+def _insert(start: _Start, now: datetime) -> models.Checkout:
+    if start.offer is None:  # the open checkout that was seen a moment ago is over
+        fresh = offer(wanted=start.cart.lines, currency=start.cart.currency, shown={}, now=now)
+    else:
+        fresh = start.offer
+    row = models.Checkout.objects.create(
+        checkout_id=new_id("chk"),
+        owner=start.principal.owner,
+        user_id=start.principal.user_id,
+        quote_number=0,
+        currency=start.cart.currency,
+        subtotal_minor=0,
+        total_minor=0,
+        lock_expires_at=now,
+        cart_version=start.cart.version,
+        cart_content_version=start.cart.content_version,
+        language=start.language,
+        created_at=now,
+        updated_at=now,
+    )
+    rows.freeze(row, fresh.lines, now=now)
+    return row
+
+
+def _quantities(row: models.Checkout) -> dict[str, int]:
+    return {line.sku_id: line.quantity for line in row.lines.all()}
+
+
+def _owner(cart: Cart) -> str:
+    return cart.ref.owner if cart.ref else ""
