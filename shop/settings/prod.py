@@ -55,6 +55,7 @@ _refuse(
     CHECKOUT.gateway == "fake" and not STAGING,
     "CHECKOUT_GATEWAY=fake is the offline gateway, which takes no money: production must name a real one.",
 )
+_required("CHECKOUT_WEBHOOK_SECRET")
 _required("CART_REDIS_URL")
 
 DATABASES = {"default": database(env, _required("DATABASE_URL"), is_pooled=True)}

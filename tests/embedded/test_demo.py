@@ -1,0 +1,171 @@
+"""`make demo`, as a person meets it: the whole shop in real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from shop.embedded.ports import free_port
+from shop.embedded.processes import end_stranger
+from tests.conftest import RunningProcess, running_process
+from tests.embedded.helpers import find, wait_until
+
+pytestmark = pytest.mark.fault
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ("python", "-m", "shop.embedded.demo")
+# A demo has servers of its own: it must not see those of the tests.
+BARE = {"DJANGO_SETTINGS_MODULE": "", "PYTEST_XDIST_WORKER": "", "TEST_SERVERS_DIR": ""}
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the directory that the demos of this module share, so that only the first start is a long one."""
+    directory = tmp_path_factory.mktemp("demo")
+    for parent in (directory, *directory.parents):
+        if os.geteuid() == 0 and str(parent).startswith("/tmp/"):  # noqa: S108 - PostgreSQL must be able to pass
+            parent.chmod(parent.stat().st_mode | 0o011)
+    return directory
+
+
+@contextmanager
+def demo(data_dir: Path, *, port: int, env: Mapping[str, str] | None = None) -> Iterator[RunningProcess]:
+    """Start a demo; whatever becomes of it, nothing of it is left after the block."""
+    settings = {**BARE, "DATA_DIR": str(data_dir), "PORT": str(port), **(env or {})}
+    try:
+        with running_process(DEMO, env=settings, grace_seconds=30) as process:
+            yield process
+    finally:
+        for pid in of_this_demo(data_dir):
+            try:
+                end_stranger(pid, created=psutil.Process(pid).create_time(), grace_seconds=1)
+            except psutil.NoSuchProcess:
+                continue
+
+
+def of_this_demo(data_dir: Path) -> list[int]:
+    """Find every living process of the demo, by the directory in its environment or command line."""
+    found = set(find(str(data_dir)))
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("DATA_DIR") == str(data_dir) and process.status() != psutil.STATUS_ZOMBIE:
+                found.add(process.pid)
+        except psutil.Error:
+            continue
+    return sorted(found - {os.getpid()})
+
+
+def page(port: int) -> str:
+    """Get the first page."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def manage(data_dir: Path, *arguments: str) -> str:
+    """Run a command beside the demo and give what it prints."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **BARE, "DJANGO_SETTINGS_MODULE": "shop.settings.dev", "DATA_DIR": str(data_dir)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return done.stdout
+
+
+COUNT = "from shop.catalog.models import Product; print(Product.objects.count())"
+
+
+def test_a_person_starts_uses_breaks_and_ends_the_shop(data_dir: Path) -> None:
+    port = free_port()
+    with demo(data_dir, port=port) as process:
+        process.wait_for("The shop is open", seconds=120)
+        assert "<html" in page(port)
+        assert int(manage(data_dir, "shell", "--no-imports", "-c", COUNT)) > 0
+
+        with demo(data_dir, port=free_port()) as second:
+            assert second.wait() == 1
+            assert f"Another demo is running on {data_dir}" in second.output()
+
+        # A worker and the recorder die; both come back.
+        worker, recorder = min(find("celery", " worker", "--concurrency")), find("record_cart_events")[0]
+        os.kill(worker, signal.SIGKILL)
+        os.kill(recorder, signal.SIGKILL)
+        process.wait_for("worker | ended with exit code -9; starts again in 1 s.")
+        process.wait_for("recorder | ended with exit code -9; starts again in 1 s.")
+        wait_until(lambda: find("record_cart_events") not in ([], [recorder]))
+
+        # The beat dies and is still dead when everything is asked to end.
+        os.kill(find("celery", " beat")[0], signal.SIGKILL)
+        process.process.send_signal(signal.SIGTERM)
+        assert process.wait(seconds=40) == 0
+        assert of_this_demo(data_dir) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
+def test_a_killed_demo_leaves_nothing_and_the_next_start_keeps_the_data(data_dir: Path) -> None:
+    port = free_port()
+    with demo(data_dir, port=port) as process:
+        process.wait_for("The shop is open", seconds=120)
+        products = manage(data_dir, "shell", "--no-imports", "-c", COUNT)
+        process.process.kill()
+        wait_until(lambda: process.process.pid not in of_this_demo(data_dir))
+        with demo(data_dir, port=port) as again:
+            again.wait_for("The shop is open", seconds=60)
+            assert manage(data_dir, "shell", "--no-imports", "-c", COUNT) == products
+            again.process.send_signal(signal.SIGINT)
+            assert again.wait(seconds=40) == 0
+    assert of_this_demo(data_dir) == []
+
+
+def test_a_busy_port_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with demo(tmp_path, port=port) as process:
+            assert process.wait() == 1
+    assert process.output() == (
+        f"    demo | Port {port} is taken by another program: choose one with `make demo PORT=8001`.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("env", "sentence"),
+    [
+        ({"PORT": "http"}, "PORT=http: must be a number from 1 to 65535."),
+        ({"DATA_DIR": "/proc/nowhere"}, "DATA_DIR=/proc/nowhere cannot be used: No such file or directory."),
+    ],
+)
+def test_an_impossible_setting_is_told_in_a_sentence(tmp_path: Path, env: dict[str, str], sentence: str) -> None:
+    with demo(tmp_path, port=free_port(), env=env) as process:
+        assert process.wait() == 1
+    assert process.output() == f"    demo | {sentence}\n"
+
+
+def test_clean_leaves_a_directory_alone_that_is_no_demos(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").touch()
+    with running_process(["python", "-m", "shop.embedded.clean"], env={**BARE, "DATA_DIR": str(tmp_path)}) as process:
+        assert process.wait() == 1
+    assert "is no demo's directory: it is left alone." in process.output()
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_clean_deletes_what_a_demo_made(tmp_path: Path) -> None:
+    (tmp_path / "var" / "postgres").mkdir(parents=True)
+    (tmp_path / "var" / "demo.lock").touch()
+    env = {**BARE, "DATA_DIR": str(tmp_path / "var")}
+    with running_process(["python", "-m", "shop.embedded.clean"], env=env) as process:
+        assert process.wait() == 0
+    assert not (tmp_path / "var").exists()
