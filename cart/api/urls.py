@@ -1,7 +1,20 @@
-"""Addresses."""
+"""Addresses of the cart and the saved list."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from cart.api import merging, saved, views
+
+urlpatterns: list[URLPattern] = [
+    path("cart", views.CartView.as_view(), name="api-cart"),
+    path("cart/count", views.CountView.as_view(), name="api-cart-count"),
+    path("cart/items", views.LineListView.as_view(), name="api-lines"),
+    path("cart/items/<path:sku_id>", views.LineView.as_view(), name="api-line"),
+    path("cart/undo", views.UndoView.as_view(), name="api-undo"),
+    path("cart/merge", merging.MergeView.as_view(), name="api-merge"),
+    path("cart/notices/ack", views.AcknowledgeView.as_view(), name="api-acknowledge"),
+    path("cart/moves", saved.MoveListView.as_view(), name="api-moves"),
+    path("saved-items", saved.SavedListView.as_view(), name="api-saved"),
+    path("saved-items/<path:sku_id>", saved.SavedLineView.as_view(), name="api-saved-line"),
+]

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from shop.api.problem_pages import ProblemPageView
+from shop.api.schema import SchemaView
+from shop.api.skus import SkuListView, SkuView
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("auth/", include("shop.accounts.api.urls")),
-    path("", include("shop.catalog.api.urls")),
+    path("skus", SkuListView.as_view(), name="api-skus"),
+    path("skus/<path:sku_id>", SkuView.as_view(), name="api-sku"),
+    path("schema", SchemaView.as_view(), name="api-schema"),
+    path("problems/<str:code>", ProblemPageView.as_view(), name="api-problem"),
     path("", include("cart.api.urls")),
     path("", include("shop.checkout.api.urls")),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from rest_framework import exceptions, serializers
 
@@ -13,22 +13,26 @@ from shop.core.problems import ApiProblem
 from shop.core.words import detail_words
 
 
-class WordedDetail(exceptions.ErrorDetail):
-    """DRF's error text that remembers its numbers, so that they reach the client as members."""
+class Code(str):
+    """The code of a field's error, with the numbers that its words use: DRF copies everything else of an error away."""
 
+    __slots__ = ("params",)
     params: Mapping[str, ParamValue]
 
-    def __new__(cls, code: str, params: Mapping[str, ParamValue]) -> WordedDetail:  # type: ignore[misc]
-        self = super().__new__(cls, detail_words(ErrorDetail("", code, params)), code)
+    def __new__(cls, code: str, params: Mapping[str, ParamValue]) -> Self:
+        """Make a code that remembers its numbers."""
+        self = super().__new__(cls, code)
         self.params = dict(params)
         return self
 
 
+def _worded(code: str, params: Mapping[str, ParamValue]) -> exceptions.ErrorDetail:
+    return exceptions.ErrorDetail(detail_words(ErrorDetail("", code, params)), Code(code, params))
+
+
 def invalid(code: str, **params: ParamValue) -> exceptions.ValidationError:
     """Make the error of one field: its code, and the numbers that its words use."""
-    error = exceptions.ValidationError()
-    error.detail = [WordedDetail(code, params)]
-    return error
+    return exceptions.ValidationError([_worded(code, params)])
 
 
 class IntegerField(serializers.Field[int, object, int, Any]):
@@ -110,9 +114,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         :raises ValidationError: if it is no object (`expected_object`) or a field does not fit.
         """
         if not isinstance(data, dict):
-            error = exceptions.ValidationError()
-            error.detail = {"non_field_errors": [WordedDetail("expected_object", {})]}
-            raise error
+            raise exceptions.ValidationError({"non_field_errors": [_worded("expected_object", {})]})
         unknown = [name for name in data if name not in self.fields]
         if unknown:
             where = self._pointer()

@@ -24,7 +24,9 @@ class EdgeCode:
 EDGE: dict[str, EdgeCode] = {
     "malformed": EdgeCode(400, _("Not readable"), _("The body could not be read as JSON.")),
     "bad_request": EdgeCode(400, _("Not acceptable"), _("The request is not one that this server understands.")),
-    "unknown_parameter": EdgeCode(400, _("Unknown parameter"), _("The request has a field or parameter that does not exist here.")),
+    "unknown_parameter": EdgeCode(
+        400, _("Unknown parameter"), _("The request has a field or parameter that does not exist here.")
+    ),
     "repeated_parameter": EdgeCode(400, _("Repeated parameter"), _("A query parameter was sent more than once.")),
     "unknown_expand": EdgeCode(400, _("Unknown expansion"), _("“expand” names something that cannot be added here.")),
     "idempotency_key_missing": EdgeCode(
@@ -67,7 +69,9 @@ EDGE: dict[str, EdgeCode] = {
         _("Something went wrong"),
         _("This is our fault. Please try again, and name the request's number if it happens again."),
     ),
-    "busy": EdgeCode(503, _("Very busy"), _("Many people want the same thing right now. Please try again in a few seconds.")),
+    "busy": EdgeCode(
+        503, _("Very busy"), _("Many people want the same thing right now. Please try again in a few seconds.")
+    ),
     "unavailable": EdgeCode(
         503,
         _("Try again in a moment"),
@@ -129,6 +133,7 @@ DETAIL_WORDS.update(
         "out_of_choice": _("Must be one of: {choices}."),
         "cursor_invalid": _("This cursor is not one of ours."),
         "too_many": _("At most {limit} at once."),
-        "listed_twice": _("This SKU stands twice in the request."),
+        "ids_alone": _("“ids” is sent alone."),
+        "one_source": _("Exactly one of “cart_session” and “items” is expected."),
     },
 )

@@ -81,7 +81,11 @@ def request_id() -> str:
 
 def error_entry(detail: ErrorDetail, text: str = "") -> dict[str, Any]:
     """Write one wrong part: where, what, in words, and its numbers."""
-    entry: dict[str, Any] = {"pointer": _plain(detail.pointer), "code": detail.code, "detail": text or detail_words(detail)}
+    entry: dict[str, Any] = {
+        "pointer": _plain(detail.pointer),
+        "code": detail.code,
+        "detail": text or detail_words(detail),
+    }
     return entry | {name: value for name, value in detail.params.items() if name not in entry}
 
 
@@ -171,8 +175,8 @@ def _flatten(detail: object, pointer: str) -> Iterator[dict[str, Any]]:
             else:
                 yield from _flatten(inner, pointer)
     elif isinstance(detail, drf_errors.ErrorDetail):
-        params = getattr(detail, "params", {})
-        yield error_entry(ErrorDetail(pointer, detail.code, params), "" if params else str(detail))
+        params = getattr(detail.code, "params", {})
+        yield error_entry(ErrorDetail(pointer, str(detail.code), params), str(detail))
 
 
 def _escape(name: str) -> str:
@@ -239,7 +243,9 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     view = context.get("view")
     if body["status"] == 405 and view is not None:  # noqa: PLR2004 - method not allowed
         headers["Allow"] = ", ".join(view.allowed_methods)
-    return Response(body, status=body["status"], headers=headers | {"Cache-Control": "no-store"}, content_type=CONTENT_TYPE)
+    return Response(
+        body, status=body["status"], headers=headers | {"Cache-Control": "no-store"}, content_type=CONTENT_TYPE
+    )
 
 
 def problem_response(body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> HttpResponse:

@@ -9,7 +9,7 @@ from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.request import Request
 
-from shop.core.api import has_csrf_token, plain
+from shop.core.http import has_csrf_token
 from shop.core.problems import ApiProblem
 
 HEADER = "X-Session-Token"
@@ -46,7 +46,7 @@ class WebSessionAuthentication(SessionAuthentication):
 
         :raises ApiProblem: `csrf_failed` (403).
         """
-        if not has_csrf_token(plain(request)):
+        if not has_csrf_token(request._request):
             raise ApiProblem("csrf_failed")
 
     def authenticate_header(self, request: Request) -> str:

@@ -1,0 +1,77 @@
+"""Joining another cart to the customer's, for programs that did not do so at sign-in."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import NotAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from cart import identity, services
+from cart.api import serializers
+from cart.api.edge import CartApiView
+from cart.api.representations import cart_json, receipt_json
+from cart.errors import MergeSourceGoneError
+from cart.types import CartRef, MergePolicy, MergeResult
+from shop.core import clock
+from shop.core.api import plain
+from shop.core.errors import ErrorDetail
+from shop.core.ids import hash_token, is_token
+from shop.core.problems import ApiProblem
+
+
+class MergeView(CartApiView):
+    """`/cart/merge`."""
+
+    query = frozenset[str]()
+
+    @extend_schema(
+        operation_id="merge_cart",
+        tags=["cart"],
+        request=serializers.Merge,
+        responses={200: serializers.MergedSchema},
+    )
+    def post(self, request: Request) -> Response:
+        """Join a guest's cart, or lines that a client kept, to the customer's. Prices sent are not taken."""
+        if not request.user.is_authenticated:
+            raise NotAuthenticated
+        data = self.body(serializers.Merge, request)
+        http = plain(request)
+        result = _merge(http, data)
+        answer = {"cart": cart_json(result.cart), "receipt": receipt_json(result.receipt)}
+        if result.undo:
+            answer["undo"] = result.undo
+        headers = {"Idempotent-Replayed": "true"} if result.was_replayed else {}
+        response = Response(answer, headers=headers)
+        identity.attach_session(response, http, cart=result.cart)
+        return response
+
+
+def _merge(request: HttpRequest, data: dict[str, object]) -> MergeResult:
+    source = data["source"]
+    assert isinstance(source, dict)  # noqa: S101 - the serializer made it
+    if len(source) != 1:
+        raise ApiProblem("validation_failed", errors=(ErrorDetail("/source", "one_source"),))
+    policy = MergePolicy(str(data["policy"])) if "policy" in data else None
+    user_id = request.user.pk
+    now = clock.now()
+    merge_id = str(data["merge_id"])
+    if "items" in source:
+        return services.merge_items(
+            ref=CartRef("u", str(user_id)),
+            items=[(item["sku_id"], item["quantity"]) for item in source["items"]],
+            merge_id=merge_id,
+            policy=policy,
+            now=now,
+        )
+    token = source["cart_session"]
+    if not is_token(token):
+        raise MergeSourceGoneError
+    return services.merge_guest_cart(
+        guest_ref=CartRef("g", hash_token(token)),
+        user_id=user_id,
+        policy=policy,
+        merge_id=merge_id,
+        now=now,
+    )

@@ -1,0 +1,213 @@
+"""The cart and its lines for programs."""
+
+from __future__ import annotations
+
+from django.utils.translation import get_language
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from cart import identity, selectors, services
+from cart.api import serializers
+from cart.api.edge import EXPAND, IF_MATCH, KEY, CartApiView
+from cart.api.representations import EXPANSIONS, cart_json, view_json, warnings_json
+from cart.types import CartWarning, LineChange
+from shop.core import clock
+from shop.core.api import plain
+from shop.core.http import prefers_lenient, read_expand
+from shop.core.preconditions import etag, expected_version, is_unchanged
+
+CHANGED = serializers.ChangedCartSchema
+LENIENT = OpenApiParameter(
+    "Prefer",
+    str,
+    OpenApiParameter.HEADER,
+    description="`handling=lenient`: what is more than there is becomes what there is, with a warning.",
+)
+
+
+class CartView(CartApiView):
+    """`/cart`."""
+
+    @extend_schema(operation_id="get_cart", tags=["cart"], parameters=[EXPAND], responses={200: serializers.CartSchema})
+    def get(self, request: Request) -> Response:
+        """Show the cart: what is in it, and what `expand` asks for. Reading makes nothing."""
+        expand = read_expand(plain(request), EXPANSIONS)
+        ref = identity.cart_ref(plain(request))
+        if expand:
+            view = selectors.view_cart(
+                ref=ref,
+                locale=get_language() or "",
+                now=clock.now(),
+                with_saved=bool(expand & {"saved", "page"}),
+            )
+            cart, tag = view.cart, etag(view.cart.version, view.digest)
+        else:
+            view, cart = None, selectors.get_cart(ref=ref)
+            tag = etag(cart.version)
+        if cart.is_copy:
+            body = view_json(view, expand) if view else cart_json(cart)
+            warnings = warnings_json([CartWarning("cart_is_copy", "")])
+            return Response({**body, "warnings": warnings}, headers={"Cache-Control": "no-store"})
+        if is_unchanged(plain(request), tag):
+            return Response(status=304, headers={"ETag": tag})
+        return Response(view_json(view, expand) if view else cart_json(cart), headers={"ETag": tag})
+
+    @extend_schema(
+        operation_id="change_cart",
+        tags=["cart"],
+        parameters=[EXPAND, KEY, IF_MATCH, LENIENT],
+        request=serializers.ChangeLines,
+        responses={200: CHANGED},
+    )
+    def patch(self, request: Request) -> Response:
+        """Set many lines at once, all or none. `replace` also removes all other lines, and needs If-Match."""
+        data = self.body(serializers.ChangeLines, request)
+        version = expected_version(plain(request), is_required=data["mode"] == "replace")
+        operation_id = self.operation_id(request)
+        changes = [
+            LineChange("set", item["sku_id"], item["quantity"], f"/items/{position}/quantity")
+            for position, item in enumerate(data["items"])
+        ]
+        return self.change(
+            request,
+            lambda ref: services.change_lines(
+                ref=ref,
+                changes=changes,
+                now=clock.now(),
+                mode=data["mode"],
+                operation_id=operation_id,
+                expected_version=version,
+                is_clamping=prefers_lenient(plain(request)),
+            ),
+        )
+
+    @extend_schema(
+        operation_id="empty_cart",
+        tags=["cart"],
+        parameters=[EXPAND, IF_MATCH],
+        request=None,
+        responses={200: CHANGED},
+    )
+    def delete(self, request: Request) -> Response:
+        """Empty the cart; `undo` brings it back."""
+        version = expected_version(plain(request))
+        return self.change(request, lambda ref: services.empty_cart(ref=ref, expected_version=version))
+
+
+class CountView(CartApiView):
+    """`/cart/count`."""
+
+    query = frozenset[str]()
+
+    @extend_schema(operation_id="count_cart", tags=["cart"], responses={200: serializers.CountSchema})
+    def get(self, request: Request) -> Response:
+        """Tell how many units are in the cart."""
+        cart = selectors.get_cart(ref=identity.cart_ref(plain(request)))
+        tag = etag(cart.version)
+        if cart.is_copy:
+            return Response({"units": cart.units}, headers={"Cache-Control": "no-store"})
+        if is_unchanged(plain(request), tag):
+            return Response(status=304, headers={"ETag": tag})
+        return Response({"units": cart.units}, headers={"ETag": tag})
+
+
+class LineListView(CartApiView):
+    """`/cart/items`."""
+
+    @extend_schema(
+        operation_id="add_line",
+        tags=["cart"],
+        parameters=[EXPAND, OpenApiParameter(KEY.name, str, KEY.location, required=True, description=KEY.description)],
+        request=serializers.AddLine,
+        responses={200: CHANGED},
+    )
+    def post(self, request: Request) -> Response:
+        """Add units of a SKU to what is in the cart."""
+        operation_id = self.operation_id(request, is_required=True)
+        data = self.body(serializers.AddLine, request)
+        return self.change(
+            request,
+            lambda ref: services.add_line(
+                ref=ref,
+                sku_id=data["sku_id"],
+                quantity=data["quantity"],
+                now=clock.now(),
+                operation_id=operation_id,
+            ),
+        )
+
+
+class LineView(CartApiView):
+    """`/cart/items/{sku_id}`."""
+
+    @extend_schema(
+        operation_id="set_line",
+        tags=["cart"],
+        parameters=[EXPAND, KEY, IF_MATCH],
+        request=serializers.SetQuantity,
+        responses={200: CHANGED, 201: CHANGED},
+    )
+    def put(self, request: Request, sku_id: str) -> Response:
+        """Set a line to a quantity; 0 removes it. 201 if the line is new."""
+        data = self.body(serializers.SetQuantity, request)
+        version = expected_version(plain(request))
+        operation_id = self.operation_id(request)
+        return self.change(
+            request,
+            lambda ref: services.set_quantity(
+                ref=ref,
+                sku_id=sku_id,
+                quantity=data["quantity"],
+                now=clock.now(),
+                operation_id=operation_id,
+                expected_version=version,
+            ),
+        )
+
+    @extend_schema(
+        operation_id="remove_line",
+        tags=["cart"],
+        parameters=[EXPAND, IF_MATCH],
+        request=None,
+        responses={200: CHANGED},
+    )
+    def delete(self, request: Request, sku_id: str) -> Response:
+        """Remove a line; success also where there is none. `undo` brings it back."""
+        version = expected_version(plain(request))
+        return self.change(
+            request,
+            lambda ref: services.remove_line(ref=ref, sku_id=sku_id, now=clock.now(), expected_version=version),
+        )
+
+
+class UndoView(CartApiView):
+    """`/cart/undo`."""
+
+    @extend_schema(
+        operation_id="undo",
+        tags=["cart"],
+        parameters=[EXPAND],
+        request=serializers.Undo,
+        responses={200: CHANGED},
+    )
+    def post(self, request: Request) -> Response:
+        """Bring back what a change took away."""
+        data = self.body(serializers.Undo, request)
+        return self.change(request, lambda ref: services.undo(ref=ref, undo=data["undo"]))
+
+
+class AcknowledgeView(CartApiView):
+    """`/cart/notices/ack`."""
+
+    @extend_schema(
+        operation_id="acknowledge_notices",
+        tags=["cart"],
+        parameters=[EXPAND],
+        request=serializers.Acknowledge,
+        responses={200: CHANGED},
+    )
+    def post(self, request: Request) -> Response:
+        """Remember that the shopper has seen these notices. A line that is no longer sold goes with its notice."""
+        data = self.body(serializers.Acknowledge, request)
+        return self.change(request, lambda ref: services.acknowledge(ref=ref, notice_ids=data["notice_ids"]))

@@ -1,0 +1,35 @@
+"""What pages and API say alike of a cart: its notices."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from cart.types import Notice
+from shop.core.money import Money
+from shop.core.templatetags.trolley import format_money
+
+
+def notice_words(notice: Notice) -> str:
+    """Put one change that the shopper did not make into a line of the digest."""
+    title = notice.title
+    match notice.kind:
+        case "price_up" | "price_down" if isinstance(notice.was, Money) and isinstance(notice.now, Money):
+            numbers = {
+                "title": title,
+                "difference": format_money(abs(notice.now - notice.was)),
+                "now": format_money(notice.now),
+            }
+            if notice.kind == "price_up":
+                return _("%(title)s: price up %(difference)s to %(now)s") % numbers
+            return _("%(title)s: price down %(difference)s to %(now)s") % numbers
+        case "short":
+            numbers = {"title": title, "left": notice.now or 0, "have": notice.was or 0}
+            if not notice.now:
+                return _("%(title)s: none left, you have %(have)s") % numbers
+            return _("%(title)s: only %(left)s left, you have %(have)s") % numbers
+        case "discontinued":
+            return _("%(title)s is no longer sold") % {"title": title}
+        case "merged":
+            return _("We joined two carts")
+        case _:
+            return _("This cart was changed in another tab. We show the latest version.")

@@ -1,0 +1,114 @@
+"""The API's own description, OpenAPI 3.1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from shop.core.api import ApiView
+
+
+class SessionTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself
+    """The app client's token."""
+
+    target_class = "shop.accounts.api.authentication.SessionTokenAuthentication"
+    name = "sessionToken"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        """Describe the header."""
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-Session-Token",
+            "description": "`meta.session_token` of `POST /api/v1/auth/app/v1/auth/login`.",
+        }
+
+
+class WebSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself
+    """The pages' session."""
+
+    target_class = "shop.accounts.api.authentication.WebSessionAuthentication"
+    name = "webSession"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        """Describe the cookie."""
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "sessionid",
+            "description": "The session of the shop's pages; changes need `X-CSRFToken`.",
+        }
+
+
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "A failure (RFC 9457). Branch on `code`; `title` and `detail` are for people.",
+    "required": ["type", "title", "status", "code", "detail", "instance"],
+    "properties": {
+        "type": {"type": "string", "description": "Path of a page about this code."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "Stable."},
+        "detail": {"type": "string"},
+        "instance": {"type": "string", "description": "`urn:request:` and the request's id, as in our logs."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "description": "One wrong part. Numbers that its words use stand beside them: `limit`, `requested`, …",
+                "required": ["pointer", "code", "detail"],
+                "properties": {
+                    "pointer": {
+                        "type": "string",
+                        "description": "Into the body, or `/items/{sku_id}` into the cart; empty for the whole.",
+                    },
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+        "current": {"type": "object", "description": "The present state, where that helps to go on."},
+    },
+}
+
+
+def add_problems(result: dict[str, Any], generator: object, request: object, public: bool) -> dict[str, Any]:  # noqa: FBT001 - spectacular's hook
+    """Say of every operation that its failures are problems, and of carts that a guest's session opens them."""
+    components = result.setdefault("components", {})
+    components["schemas"] = dict(sorted((components.get("schemas", {}) | {"Problem": PROBLEM_SCHEMA}).items()))
+    components.setdefault("securitySchemes", {})["cartSession"] = {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Cart-Session",
+        "description": "A guest's cart, issued by the first change.",
+    }
+    failure = {
+        "description": "Failed; nothing was changed.",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            operation["responses"]["default"] = failure
+            security = operation.get("security", [])
+            if any("sessionToken" in entry for entry in security):
+                security.insert(0, {"cartSession": []})
+    return result
+
+
+class SchemaView(ApiView):
+    """`/schema`."""
+
+    authentication_classes = ()
+    cache_control = "public, max-age=3600"
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> Response:
+        """Describe the API as JSON."""
+        schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+        return Response(schema, content_type="application/vnd.oai.openapi+json")
