@@ -31,5 +31,5 @@ class InventoryConf:
 
 
 def conf() -> InventoryConf:
-    """The settings in force."""
+    """Give the settings in force."""
     return settings.INVENTORY

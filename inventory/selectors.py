@@ -9,7 +9,7 @@ from typing import Any
 
 from inventory.conf import conf
 from inventory.errors import ReservationUnknownError
-from inventory.models import SweepRecord
+from inventory.models import StockItem, SweepRecord
 from inventory.rules import availability_state
 from inventory.types import Availability, AvailabilityState, ReservationState, ReservationView, StockDemand
 from shop.core.db import rows
@@ -108,3 +108,8 @@ def oldest_overdue_seconds() -> float:
         " FROM inventory_reservation WHERE state = 'soft' AND expires_at <= clock_timestamp()"
     )
     return float(seconds)
+
+
+def list_stocked(*, sku_ids: Collection[str]) -> frozenset[str]:
+    """Tell which of these SKUs have a stock item, be it empty (one query)."""
+    return frozenset(StockItem.objects.filter(sku_id__in=set(sku_ids)).values_list("sku_id", flat=True))

@@ -26,5 +26,5 @@ class PricingConf:
 
 
 def conf() -> PricingConf:
-    """The settings in force."""
+    """Give the settings in force."""
     return settings.PRICING

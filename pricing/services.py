@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-
-from django.db import transaction
 
 from pricing.errors import PriceInvalidError
 from pricing.models import MAX_UNIT_PRICE_MINOR, Price
@@ -12,20 +11,30 @@ from shop.core.errors import ErrorDetail
 from shop.core.money import Money
 
 
-def set_price(*, sku_id: str, unit_price: Money, valid_from: datetime, segment: str = "") -> None:
-    """Let a price be in force from a moment on, until a later one begins; what was in force before stays on record.
+def set_prices(*, prices: Mapping[str, Money], valid_from: datetime, segment: str = "") -> None:
+    """Let prices (by SKU) be in force from a moment on, until a later one begins, in one statement.
 
-    Setting another price for the same moment replaces that price.
+    What was in force before stays on record. A price of the same moment is replaced.
 
-    :raises PriceInvalidError: if the price is not from 1 to 100,000,000 minor units.
+    :raises PriceInvalidError: if a price is not from 1 to 100,000,000 minor units; then none is set.
     """
-    if not 1 <= unit_price.minor <= MAX_UNIT_PRICE_MINOR:
-        raise PriceInvalidError(errors=(ErrorDetail("/unit_price", "price_range", {"limit": MAX_UNIT_PRICE_MINOR}),))
-    with transaction.atomic():
-        Price.objects.update_or_create(
-            sku_id=sku_id,
-            currency=unit_price.currency,
-            segment=segment,
-            valid_from=valid_from,
-            defaults={"unit_price_minor": unit_price.minor, "valid_until": None},
+    wrong = [sku_id for sku_id, price in prices.items() if not 1 <= price.minor <= MAX_UNIT_PRICE_MINOR]
+    if wrong:
+        raise PriceInvalidError(
+            errors=tuple(ErrorDetail(f"/{sku_id}", "price_range", {"limit": MAX_UNIT_PRICE_MINOR}) for sku_id in wrong)
         )
+    Price.objects.bulk_create(
+        [
+            Price(
+                sku_id=sku_id,
+                currency=prices[sku_id].currency,
+                segment=segment,
+                unit_price_minor=prices[sku_id].minor,
+                valid_from=valid_from,
+            )
+            for sku_id in sorted(prices)
+        ],
+        update_conflicts=True,
+        unique_fields=["sku_id", "currency", "segment", "valid_from"],
+        update_fields=["unit_price_minor", "valid_until"],
+    )

@@ -36,5 +36,5 @@ class PriceQuote:
     total: Money
 
     def unit_price(self, sku_id: str) -> Money | None:
-        """The unit price of one SKU, or None if it has none."""
+        """Give the unit price of one SKU, None if it has none."""
         return next((line.unit_price for line in self.lines if line.sku_id == sku_id), None)

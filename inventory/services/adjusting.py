@@ -33,7 +33,7 @@ SELECT on_hand FROM adjusted
 """
 
 
-def adjust(  # noqa: D417 - the rest is what it says
+def adjust(
     *, sku_id: str, delta: int, reason: StockReason | str, by: int | None, note: str = "", reference: str = ""
 ) -> int:
     """Add `delta` units (negative: take away) and give what is on hand then. The SKU's stock item is made if missing.
@@ -41,7 +41,7 @@ def adjust(  # noqa: D417 - the rest is what it says
     `by` is the number of the member of staff, None for the system.
 
     :raises StockBelowReservedError: if fewer units would be left than are reserved.
-    :raises AdjustmentInvalidError: if `delta` is 0 or too large, `reason` is none that staff may give, or `note` too long.
+    :raises AdjustmentInvalidError: if `delta` is 0 or too large, `reason` not for staff, or `note` too long.
     :raises StockBusyError: if others keep the row locked.
     """
     cause = _checked_reason(reason)

@@ -1,4 +1,4 @@
-"""End reservations: sold, given back, or expired. Whoever moves the row out of soft moves the counters, and only they."""
+"""End reservations: sold, given back, or expired. Whoever moves the row out of soft moves the counters too."""
 
 from __future__ import annotations
 

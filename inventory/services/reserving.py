@@ -113,7 +113,7 @@ def reserve(*, demands: Sequence[StockDemand], owner: str, ttl_seconds: int | No
 
     Alone it commits by itself; inside a transaction it is part of that, and a refusal leaves no lock behind.
 
-    :raises InsufficientStockError: if too little is there of at least one SKU (one detail `short` each, `/items/<sku>`).
+    :raises InsufficientStockError: if a SKU is short (one detail `short` each, at `/items/<sku>`).
     :raises StockBusyError: if others keep the stock rows locked.
     :raises ValueError: if nothing is wanted, or a quantity is below 1.
     """

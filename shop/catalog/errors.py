@@ -40,3 +40,10 @@ class PictureUnknownError(NotFoundError):
     code: ClassVar[str] = "picture_unknown"
 
     name: str
+
+
+@dataclass(eq=False)
+class SkuInvalidError(RejectedError):
+    """A text cannot be a SKU id (detail `sku_invalid`)."""
+
+    code: ClassVar[str] = "sku_invalid"

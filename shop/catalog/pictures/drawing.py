@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from functools import cache
 from pathlib import Path
@@ -171,7 +172,7 @@ def draw_motif(slug: str, colour: str) -> str:
 
 def motif_of(words: list[str]) -> str:
     """Choose the motif: two words that belong together, else the last word that names one, else a parcel."""
-    for first, second in reversed(list(zip(words, words[1:], strict=False))):
+    for first, second in reversed(list(itertools.pairwise(words))):
         if f"{first}-{second}" in PHRASES:
             return PHRASES[f"{first}-{second}"]
     known = NOUNS | {name: name for name in motifs()}

@@ -1,0 +1,1 @@
+"""The demo's assortment; `manage.py load_demo` puts it into the shop."""

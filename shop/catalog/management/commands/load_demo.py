@@ -1,0 +1,129 @@
+"""`manage.py load_demo`: fill the shop with made-up products, prices, stock and people; what is there already stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from inventory import selectors as stock
+from inventory import services as inventory
+from inventory.types import StockReason
+from pricing import selectors as prices
+from pricing import services as pricing
+from shop.catalog import services as catalog
+from shop.catalog.demo.assortment import DemoProduct, DemoSku, assortment
+from shop.core import clock
+from shop.core.money import Money
+
+STAFF = "staff@example.com"
+CUSTOMERS = (
+    ("ada@example.com", "Ada", "Lovelace"),
+    ("grace@example.com", "Grace", "Hopper"),
+    ("alan@example.com", "Alan", "Turing"),
+    ("mary@example.com", "Mary", "Somerville"),
+)
+PASSWORD = "trolley-demo"  # noqa: S105 - for made-up people; the command refuses to run in production
+OPENED_AT = datetime(2025, 1, 1, tzinfo=UTC)
+SPOILED = 6
+"""Units of a sold-out SKU that came in and were lost, so that its ledger tells a story."""
+
+
+class Command(BaseCommand):
+    """Load the demo's data; running it again changes nothing."""
+
+    help = "Fill the shop with made-up products, prices, stock and people. What is there already stays as it is."
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - Django's signature
+        """Load what is missing, in one transaction.
+
+        :raises CommandError: if this is a production server, or tqdm is not installed.
+        """
+        if settings.SETTINGS_MODULE.endswith(".prod"):
+            raise CommandError("These people have a password that everybody knows: not on a production server.")
+        try:
+            from tqdm import tqdm  # noqa: PLC0415 - for development only
+        except ImportError as error:
+            raise CommandError("load_demo needs what is in requirements-dev.txt.") from error
+
+        def shown(things: Iterable[DemoSku], what: str) -> Iterable[DemoSku]:
+            return tqdm(things, desc=what, unit=" SKUs", leave=False, disable=None)
+
+        products = assortment()
+        with transaction.atomic():
+            new_products = _add_products(products)
+            new_stock = _add_prices_and_stock([sku for product in products for sku in product.skus], shown)
+            new_people = _add_people()
+        if new_products or new_stock or new_people:
+            self.stdout.write(f"Loaded {new_products} products, stock of {new_stock} SKUs and {new_people} people.")
+        else:
+            self.stdout.write(f"All {len(products)} products of the demo are there already.")
+
+
+def _add_products(products: Iterable[DemoProduct]) -> int:
+    return catalog.add_products(
+        products=[
+            catalog.NewProduct(
+                slug=product.slug,
+                title=product.title,
+                category=product.category,
+                description=product.description,
+                position=position,
+                skus=tuple(catalog.NewSku(sku.sku_id, sku.options, sku.is_sellable) for sku in product.skus),
+            )
+            for position, product in enumerate(products)
+        ]
+    )
+
+
+def _add_prices_and_stock(skus: list[DemoSku], shown: Callable[[Iterable[DemoSku], str], Iterable[DemoSku]]) -> int:
+    currency = settings.PRICING.currency
+    sku_ids = [sku.sku_id for sku in skus]
+    priced = prices.current_prices(sku_ids=sku_ids, currency=currency, now=clock.now())
+    pricing.set_prices(
+        prices={sku.sku_id: Money(sku.unit_price_minor, currency) for sku in skus if sku.sku_id not in priced},
+        valid_from=OPENED_AT,
+    )
+    stocked = stock.list_stocked(sku_ids=sku_ids)
+    missing = [sku for sku in skus if sku.sku_id not in stocked]
+    for sku in shown(missing, "Stock"):
+        received = sku.on_hand or SPOILED
+        inventory.adjust(sku_id=sku.sku_id, delta=received, reason=StockReason.RECEIVED, by=None, note="Opening stock")
+        if not sku.on_hand:
+            inventory.adjust(
+                sku_id=sku.sku_id, delta=-received, reason=StockReason.DAMAGED, by=None, note="Water in the store room"
+            )
+    return len(missing)
+
+
+def _add_people() -> int:
+    users = get_user_model()
+    wanted = {STAFF: ("Sam", "Staff"), **{mail: (first, last) for mail, first, last in CUSTOMERS}}
+    known = set(users.objects.filter(email__in=wanted).values_list("email", flat=True))
+    missing = [mail for mail in wanted if mail not in known]
+    if not missing:
+        return 0
+    # One hash for all: making it slow is a hasher's purpose, and everybody knows this password.
+    password = make_password(PASSWORD)
+    made = users.objects.bulk_create(
+        users(
+            email=mail,
+            first_name=wanted[mail][0],
+            last_name=wanted[mail][1],
+            password=password,
+            is_staff=mail == STAFF,
+            is_superuser=mail == STAFF,
+        )
+        for mail in missing
+    )
+    EmailAddress.objects.bulk_create(
+        [EmailAddress(user=user, email=user.email, verified=True, primary=True) for user in made], ignore_conflicts=True
+    )
+    return len(made)
