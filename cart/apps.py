@@ -9,3 +9,8 @@ class CartConfig(AppConfig):
     name = "cart"
     label = "cart"
     verbose_name = "Cart"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect words and receivers."""
+        from cart import messages, receivers  # noqa: F401

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 from django.conf import settings
 
@@ -23,6 +22,10 @@ class CartConf:
     """A cart lives so long after its last change."""
     max_lines: int = 100
     max_quantity: int = 99
+    max_saved: int = 200
+    """Most different SKUs on a saved list."""
+    saved_ttl_days: int = 90
+    """A saved list lives so long after the last change."""
     merge_policy: str = MergePolicy.MAX.value
 
     def __post_init__(self) -> None:
@@ -31,9 +34,17 @@ class CartConf:
         require(1 <= self.ttl_days <= 365, "CART_TTL_DAYS", "must be from 1 to 365.")  # noqa: PLR2004
         require(1 <= self.max_lines <= 1_000, "CART_MAX_LINES", "must be from 1 to 1000.")  # noqa: PLR2004
         require(1 <= self.max_quantity <= 9_999, "CART_MAX_QUANTITY", "must be from 1 to 9999.")  # noqa: PLR2004
-        require(self.merge_policy in list(MergePolicy), "CART_MERGE_POLICY", f"must be one of {', '.join(MergePolicy)}.")
+        require(1 <= self.max_saved <= 2_000, "CART_MAX_SAVED", "must be from 1 to 2000.")  # noqa: PLR2004
+        require(
+            self.ttl_days <= self.saved_ttl_days <= 730,  # noqa: PLR2004
+            "CART_SAVED_TTL_DAYS",
+            "must be from CART_TTL_DAYS to 730: a saved list outlives its cart.",
+        )
+        require(
+            self.merge_policy in list(MergePolicy), "CART_MERGE_POLICY", f"must be one of {', '.join(MergePolicy)}."
+        )
 
 
 def conf() -> CartConf:
-    """The settings in force."""
-    return cast("CartConf", settings.CART)
+    """Read the settings in force."""
+    return settings.CART

@@ -59,6 +59,34 @@ class CartLockedError(ConflictError):
 
 
 @dataclass(eq=False)
+class CartFrozenError(CartLockedError):
+    """A merge of this guest cart has begun and was not finished; `services.finish_merge` finishes it."""
+
+
+@dataclass(eq=False)
+class CartMergedError(ConflictError):
+    """This guest cart was merged into a customer's: its token is dead, the next write needs a new one."""
+
+    code: ClassVar[str] = "cart_merged"
+
+
+@dataclass(eq=False)
+class SavedListFullError(RejectedError):
+    """More different SKUs than a saved list takes."""
+
+    code: ClassVar[str] = "saved_list_full"
+
+    limit: int
+
+
+@dataclass(eq=False)
+class LineUnknownError(RejectedError):
+    """What is to be moved is not in the list that it should leave (detail `not_in_list`)."""
+
+    code: ClassVar[str] = "validation_failed"
+
+
+@dataclass(eq=False)
 class UndoExpiredError(ConflictError):
     """There is nothing to undo under this token any more (410)."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -18,6 +18,8 @@ class CartRef:
 
     kind: Literal["u", "g"]
     key: str
+    is_new: bool = field(default=False, compare=False)
+    """The session was issued for this very request: there is nothing to look up or restore."""
 
     @property
     def owner(self) -> str:
@@ -87,6 +89,11 @@ class Cart:
     """The kind of the cart's own notice that stands until acknowledged: `merged`, `changed_elsewhere` or none."""
     is_copy: bool = False
     saved_count: int = 0
+    acknowledged: tuple[str, ...] = ()
+    """Ids of the notices that the shopper has acknowledged; one a SKU for prices."""
+    locked_by: str = ""
+    """The checkout that is paying for this cart, while it is."""
+    locked_until: datetime | None = None
 
     @property
     def units(self) -> int:
@@ -94,7 +101,7 @@ class Cart:
         return sum(line.quantity for line in self.lines)
 
     def line(self, sku_id: str) -> CartLine | None:
-        """The line of one SKU."""
+        """Find the line of one SKU."""
         return next((line for line in self.lines if line.sku_id == sku_id), None)
 
 
@@ -111,9 +118,13 @@ class ReceiptLine:
 
 @dataclass(frozen=True, slots=True)
 class LineChange:
-    """One line operation: `set` is absolute (0 removes), `add` adds to what is there."""
+    """One line operation.
 
-    op: Literal["set", "add"]
+    `set` is absolute (0 removes), `add` adds to what is there. `save` moves a line to the saved list and `unsave` back,
+    `quantity` units of it or, with 0, all; `set_saved` is absolute on the saved list (0 removes).
+    """
+
+    op: Literal["set", "add", "save", "unsave", "set_saved"]
     sku_id: str
     quantity: int
     pointer: str = ""
@@ -149,6 +160,9 @@ class MergeResult:
     cart: Cart
     receipt: tuple[ReceiptLine, ...]
     was_replayed: bool
+    undo: str = ""
+    """A token for `undo`: the account's cart as it was, the guest's lines saved for later."""
+    merge_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +221,26 @@ class CartView:
     notices: tuple[Notice, ...]
     digest: str
     """Short hash over prices, stock, titles and locale: the second half of an expanded ETag."""
+    saved: tuple[LineView, ...] = ()
+    """The saved list, if it was asked for; in no total."""
 
     @property
     def can_check_out(self) -> bool:
         """Whether checkout could start: not empty, every line sold and in sufficient stock."""
-        return bool(self.lines) and not self.cart.is_copy and all(v.line_total is not None and v.buyable >= v.quantity for v in self.lines)
+        return (
+            bool(self.lines)
+            and not self.cart.is_copy
+            and all(v.line_total is not None and v.buyable >= v.quantity for v in self.lines)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderStatus:
+    """How the recorder of cart events is doing, as it last said itself."""
+
+    seen_at: datetime | None
+    """When a recorder last gave a sign of life, None if none did within a minute."""
+    waiting: int
+    """Events that no record holds yet."""
+    oldest_seconds: float
+    """Age of the oldest of them, 0 if there is none."""

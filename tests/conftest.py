@@ -81,7 +81,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _fresh_redis(request: pytest.FixtureRequest) -> None:
     """Empty the cart store and the cache before a test that may touch them."""
-    if {"db", "transactional_db", "client", "cart_redis", "clean_cache"} & set(request.fixturenames):
+    names = {"db", "transactional_db", "client", "cart_redis", "clean_cache"}
+    if names & set(request.fixturenames) or request.node.get_closest_marker("django_db"):
         _flush(settings.CART.redis_url)
         _flush(settings.CACHES["default"]["LOCATION"])
 

@@ -1,0 +1,53 @@
+"""What the rest of the shop knows of SKUs: card, price, availability. One query each, whatever the number."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from inventory import selectors as inventory
+from inventory.types import Availability
+from pricing import selectors as pricing
+from pricing.conf import conf as pricing_conf
+from shop.catalog import selectors as catalog
+from shop.catalog.types import SkuCard
+from shop.core.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """Cards, prices and availability of some SKUs; what is unknown is absent."""
+
+    cards: Mapping[str, SkuCard]
+    prices: Mapping[str, Money]
+    stock: Mapping[str, Availability]
+
+    def is_sold(self, sku_id: str) -> bool:
+        """Tell whether the SKU is known, sold, and has a price."""
+        card = self.cards.get(sku_id)
+        return card is not None and card.is_sellable and sku_id in self.prices
+
+    def available(self, sku_id: str) -> int:
+        """Tell how many units the asker could reserve now."""
+        stock = self.stock.get(sku_id)
+        return stock.available if stock else 0
+
+
+def currency() -> str:
+    """Tell the currency of the shop's carts."""
+    return pricing_conf().currency
+
+
+def list_offers(*, sku_ids: Collection[str], now: datetime, owner: str | None = None) -> Offers:
+    """Look up SKUs: three queries, none if there are no SKUs.
+
+    `owner` is the asker's checkout: units that it has reserved count as available.
+    """
+    if not sku_ids:
+        return Offers({}, {}, {})
+    return Offers(
+        cards=catalog.list_cards(sku_ids=sku_ids),
+        prices=pricing.current_prices(sku_ids=sku_ids, currency=currency(), now=now),
+        stock=inventory.availability(sku_ids=sku_ids, owner=owner),
+    )

@@ -1,0 +1,170 @@
+"""Reads of carts: one Redis round trip each, and the same number of queries for one line as for a hundred."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from cart import restoring, store, stream
+from cart.codec import decode_cart, decode_lines, encode_receipt, from_micros
+from cart.conf import conf
+from cart.errors import CartsUnavailableError
+from cart.offers import Offers, currency, list_offers
+from cart.rules import acknowledged_prices, line_notices, notice_id
+from cart.types import Cart, CartLine, CartRef, CartState, CartView, LineView, Notice, RecorderStatus
+from inventory.types import AvailabilityState
+from shop.core import money
+
+
+def get_cart(*, ref: CartRef | None) -> Cart:
+    """Read a cart as stored: one `HGETALL`, no SQL.
+
+    A cart that Redis does not hold is restored from PostgreSQL once. If Redis cannot answer, it is PostgreSQL's copy
+    (`is_copy`). No ref, or a cart never written: an empty one of version 0; nothing is created.
+    """
+    if ref is None:
+        return decode_cart(None, {}, currency=currency())
+    try:
+        fields = store.read(ref.owner)
+        if not fields and not ref.is_new:
+            fields, _ = restoring.read_missing(ref)
+    except CartsUnavailableError:
+        return _copy(ref)[0]
+    return decode_cart(ref, fields, currency=currency())
+
+
+def get_cart_and_saved(*, ref: CartRef | None) -> tuple[Cart, tuple[CartLine, ...]]:
+    """Read a cart and its saved list, in one pipeline; otherwise as `get_cart`."""
+    if ref is None:
+        return decode_cart(None, {}, currency=currency()), ()
+    try:
+        fields, saved = store.read_both(ref.owner)
+        if not fields and not ref.is_new:
+            fields, saved = restoring.read_missing(ref)
+    except CartsUnavailableError:
+        return _copy(ref)
+    cart = decode_cart(ref, fields, currency=currency())
+    return cart, () if cart.state is CartState.MERGED else decode_lines(saved)
+
+
+def get_saved(*, ref: CartRef | None) -> tuple[CartLine, ...]:
+    """Read a saved list, in order of adding."""
+    return get_cart_and_saved(ref=ref)[1]
+
+
+def view_cart(
+    *,
+    ref: CartRef | None,
+    locale: str,
+    now: datetime,
+    owner: str | None = None,
+    with_saved: bool = False,
+) -> CartView:
+    """Show a cart with current prices, cards and availability: one Redis round trip and three queries.
+
+    `owner` is the shopper's open checkout, whose reserved units count as available. `with_saved` adds the saved list,
+    at the same cost.
+    """
+    if with_saved:
+        cart, saved = get_cart_and_saved(ref=ref)
+    else:
+        cart, saved = get_cart(ref=ref), ()
+    return enrich(cart=cart, saved=saved, locale=locale, now=now, owner=owner)
+
+
+def enrich(
+    *,
+    cart: Cart,
+    locale: str,
+    now: datetime,
+    saved: Sequence[CartLine] = (),
+    owner: str | None = None,
+) -> CartView:
+    """Add current prices, cards and availability to a cart: three queries, none for an empty one."""
+    offers = list_offers(sku_ids={line.sku_id for line in (*cart.lines, *saved)}, now=now, owner=owner)
+    lines = tuple(_line_view(line, offers) for line in cart.lines)
+    deferred = tuple(_line_view(line, offers) for line in saved)
+    total = money.total([view.line_total for view in lines if view.line_total is not None], cart.currency)
+    return CartView(
+        cart=cart,
+        lines=lines,
+        subtotal=total,
+        total=total,
+        notices=_notices(cart, lines),
+        digest=_digest((*lines, *deferred), locale),
+        saved=deferred,
+    )
+
+
+def recorder_status() -> RecorderStatus:
+    """Tell how the recorder of cart events is doing.
+
+    :raises CartsUnavailableError: if Redis cannot answer now.
+    """
+    sign = stream.read_sign()
+    if sign is None:
+        return RecorderStatus(None, 0, 0.0)
+    return RecorderStatus(from_micros(sign.at_micros), sign.waiting, sign.oldest_seconds)
+
+
+def _copy(ref: CartRef) -> tuple[Cart, tuple[CartLine, ...]]:
+    """Read PostgreSQL's copy."""
+    stored = restoring.find_record(ref)
+    if stored is None:
+        return decode_cart(ref, {}, currency=currency(), is_copy=True), ()
+    cart = decode_cart(ref, stored.cart, currency=currency(), is_copy=True)
+    return cart, decode_lines(stored.saved)
+
+
+def _line_view(line: CartLine, offers: Offers) -> LineView:
+    stock = offers.stock.get(line.sku_id)
+    is_sold = offers.is_sold(line.sku_id)
+    price = offers.prices.get(line.sku_id) if is_sold else None
+    available = stock.available if stock and is_sold else 0
+    state = stock.state if stock and is_sold else AvailabilityState.DISCONTINUED
+    if is_sold and 0 < available < line.quantity:
+        state = AvailabilityState.SHORT
+    added = line.price_at_add
+    has_delta = price is not None and added is not None and price.currency == added.currency
+    return LineView(
+        sku_id=line.sku_id,
+        quantity=line.quantity,
+        added_at=line.added_at,
+        card=offers.cards.get(line.sku_id),
+        price_at_add=added,
+        unit_price=price,
+        line_total=price * line.quantity if price is not None else None,
+        price_delta=price - added if has_delta and price is not None and added is not None else None,
+        state=state,
+        available=available,
+        buyable=min(available, conf().max_quantity),
+        retry_after_seconds=stock.retry_after_seconds if stock and is_sold else None,
+    )
+
+
+def _notices(cart: Cart, lines: Sequence[LineView]) -> tuple[Notice, ...]:
+    """Gather what changed without the shopper's doing; a copy, which cannot be acknowledged, has none."""
+    if cart.is_copy:
+        return ()
+    notices: list[Notice] = []
+    if cart.notice == "merged":
+        value = hashlib.sha256(encode_receipt(cart.receipt).encode()).hexdigest()[:8]
+        notices.append(Notice(notice_id("merged", value, ""), "merged", "", "", None, None))
+    elif cart.notice == "changed_elsewhere":
+        notices.append(Notice(notice_id("changed_elsewhere", 0, ""), "changed_elsewhere", "", "", None, None))
+    acknowledged = acknowledged_prices(cart.acknowledged, cart.currency)
+    for view in lines:
+        notices.extend(line_notices(view, acknowledged=acknowledged))
+    return tuple(notices)
+
+
+def _digest(views: Sequence[LineView], locale: str) -> str:
+    """Hash what an expanded answer shows beyond the cart's version."""
+    shown = [
+        (v.sku_id, v.title, v.unit_price.minor if v.unit_price else None, v.state.value, v.buyable, v.is_sold)
+        for v in views
+    ]
+    text = json.dumps([locale, shown], ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

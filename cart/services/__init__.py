@@ -1,0 +1,39 @@
+"""What can be done to carts: one function a use case."""
+
+from cart.services.changing import (
+    add_line,
+    change_lines,
+    empty_cart,
+    move_to_cart,
+    remove_line,
+    remove_saved,
+    save_line,
+    set_quantity,
+    set_saved_quantity,
+)
+from cart.services.merging import finish_merge, merge_guest_cart, merge_items
+from cart.services.ordering import clear_ordered, convert_record, lock_for_payment, unlock
+from cart.services.pruning import prune_records
+from cart.services.taking_back import acknowledge, undo
+
+__all__ = [
+    "acknowledge",
+    "add_line",
+    "change_lines",
+    "clear_ordered",
+    "convert_record",
+    "empty_cart",
+    "finish_merge",
+    "lock_for_payment",
+    "merge_guest_cart",
+    "merge_items",
+    "move_to_cart",
+    "prune_records",
+    "remove_line",
+    "remove_saved",
+    "save_line",
+    "set_quantity",
+    "set_saved_quantity",
+    "undo",
+    "unlock",
+]

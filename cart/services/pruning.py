@@ -1,0 +1,31 @@
+"""Deleting records that nobody comes back to."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from cart.conf import conf
+from cart.models import CartRecord
+
+BATCH = 1_000
+
+
+def prune_records(*, now: datetime, batch: int = BATCH) -> int:
+    """Delete guests' records whose cart and saved list have outlived their time; tell how many.
+
+    Customers' records and what was ordered stay. In batches, so that no transaction is long.
+    """
+    before = now - timedelta(days=conf().saved_ttl_days)
+    deleted = 0
+    while True:
+        old = CartRecord.objects.filter(user_id__isnull=True, last_activity_at__lt=before).exclude(
+            state=CartRecord.State.CONVERTED
+        )
+        ids = list(old.order_by("last_activity_at").values_list("id", flat=True)[:batch])
+        if not ids:
+            return deleted
+        # Touched since it was listed: not old any more.
+        count, _ = CartRecord.objects.filter(id__in=ids, last_activity_at__lt=before).delete()
+        deleted += count
+        if not count:
+            return deleted
