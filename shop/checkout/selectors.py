@@ -146,16 +146,21 @@ def find_order_number(*, owner: str, cart_content_version: int) -> str:
     return mine.values_list("number", flat=True).first() or ""
 
 
-def list_order_numbers(*, placed_from: datetime, limit: int = 500) -> tuple[tuple[str, datetime], ...]:
-    """List numbers and times of the orders placed since a time, oldest first, for whoever follows orders."""
-    since = models.Order.objects.filter(placed_at__gte=placed_from).order_by("placed_at", "number")
-    return tuple(since.values_list("number", "placed_at")[:limit])
+def list_order_numbers(*, placed_from: datetime, after: str = "", limit: int = 500) -> tuple[tuple[str, datetime], ...]:
+    """List numbers and times of orders, oldest first, for whoever follows orders: from a time on, or after an order of it."""
+    since = models.Order.objects.filter(
+        Q(placed_at__gt=placed_from) | Q(placed_at=placed_from, number__gt=after),
+    )
+    return tuple(since.order_by("placed_at", "number").values_list("number", "placed_at")[:limit])
 
 
-def list_refunds(*, settled_from: datetime, limit: int = 500) -> tuple[tuple[str, datetime], ...]:
-    """List ids and times of the payments that are or were to be refunded since a time, oldest first."""
-    states = [PaymentState.REFUND_DUE.value, PaymentState.REFUNDED.value]
-    since = models.Payment.objects.filter(state__in=states, settled_at__gte=settled_from, reason="sold_out")
+def list_refunds(*, settled_from: datetime, after: str = "", limit: int = 500) -> tuple[tuple[str, datetime], ...]:
+    """List ids and times of payments that came too late for their items, oldest first, from a time on or after one of it."""
+    since = models.Payment.objects.filter(
+        Q(settled_at__gt=settled_from) | Q(settled_at=settled_from, payment_id__gt=after),
+        state__in=[PaymentState.REFUND_DUE.value, PaymentState.REFUNDED.value],
+        reason="sold_out",
+    )
     pairs = since.order_by("settled_at", "payment_id").values_list("payment_id", "settled_at")[:limit]
     return tuple((payment_id, at) for payment_id, at in pairs if at is not None)
 

@@ -62,6 +62,11 @@ class Payment(models.Model):
                 condition=Q(next_check_at__isnull=False),
                 name="payment_to_check",
             ),
+            models.Index(
+                fields=["settled_at", "payment_id"],
+                condition=Q(state__in=[PaymentState.REFUND_DUE.value, PaymentState.REFUNDED.value]),
+                name="payment_refunded",
+            ),
             models.Index(fields=["-created_at"], name="payment_newest"),
         ]
 

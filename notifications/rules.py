@@ -1,0 +1,52 @@
+"""Pure decisions of sending: pauses, verdicts on a mail server's answer, masking."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+RETRY_MINUTES = (1, 5, 15, 60)
+"""Pauses after a temporary refusal (4yz) and after a lost answer."""
+MOST_ATTEMPTS = 5
+OFFLINE_SECONDS = 15
+OFFLINE_LIMIT_SECONDS = 900
+SPREAD = 0.2
+
+SHUTTING_DOWN = 421
+PERMANENT = 500
+
+
+class Verdict(StrEnum):
+    """What a mail server's answer means for a message."""
+
+    FAILED = "failed"
+    LATER = "later"
+    OFFLINE = "offline"
+    """Not a try at all: the server was not there."""
+
+
+def verdict(code: int) -> Verdict:
+    """Judge an SMTP reply code (RFC 5321): 5yz is final, 421 means “not now, for anybody”, other 4yz “later”."""
+    if code >= PERMANENT:
+        return Verdict.FAILED
+    return Verdict.OFFLINE if code == SHUTTING_DOWN else Verdict.LATER
+
+
+def retry_seconds(attempts: int, chance: float) -> float:
+    """The pause after the given number of tries (≥ 1); `chance` in [0, 1) spreads it by ± 20 %."""
+    minutes = RETRY_MINUTES[min(attempts, len(RETRY_MINUTES)) - 1]
+    return minutes * 60 * _spread(chance)
+
+
+def offline_seconds(deferrals: int, chance: float) -> float:
+    """The pause after the server was not there `deferrals` times before: 15 s, doubling to 15 min, spread by ± 20 %."""
+    return min(OFFLINE_LIMIT_SECONDS, OFFLINE_SECONDS * 2 ** min(deferrals, 10)) * _spread(chance)
+
+
+def mask(address: str) -> str:
+    """Hide an address but for its first character and its domain: `a***@example.com`."""
+    local, at, domain = address.rpartition("@")
+    return f"{local[:1]}***{at}{domain}" if at else "***"
+
+
+def _spread(chance: float) -> float:
+    return 1 - SPREAD + 2 * SPREAD * chance

@@ -1,0 +1,99 @@
+"""Turn a message's row into a mail: values read afresh, words in the language of the order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parseaddr
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.core.mail.backends.base import BaseEmailBackend
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from notifications.models import Message
+from notifications.types import Letter, Template
+from shop.checkout import access
+from shop.checkout import selectors as checkout
+from shop.checkout.messages import format_money
+
+
+def letter(message: Message, *, now: datetime) -> Letter:
+    """Render a message.
+
+    The confirmation's link carries a fresh secret that shows this one order; links begin with `BASE_URL`.
+
+    :raises OrderUnknownError: if its order is gone.
+    :raises PaymentUnknownError: if its payment is gone.
+    """
+    if message.template_key == Template.REFUND.value:
+        return _refund(message)
+    return _confirmation(message, now)
+
+
+def mail(letter_: Letter, *, public_id: str, connection: BaseEmailBackend) -> EmailMultiAlternatives:
+    """Put a letter into an envelope: plain text first, then HTML, with a fixed `Message-ID`.
+
+    :raises BadHeaderError: if a header would hold a line break.
+    """
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
+    envelope = EmailMultiAlternatives(
+        subject=letter_.subject,
+        body=letter_.text,
+        to=[letter_.recipient],
+        connection=connection,
+        headers={
+            "Message-ID": f"<{public_id}@{domain}>",
+            "Auto-Submitted": "auto-generated",
+            "X-Auto-Response-Suppress": "OOF, AutoReply",
+            "Content-Language": letter_.language,
+        },
+    )
+    envelope.attach_alternative(letter_.html, "text/html")
+    envelope.message()  # a bad header or address is found here, before anything is handed over
+    return envelope
+
+
+def _confirmation(message: Message, now: datetime) -> Letter:
+    order = checkout.get_order_for_mail(number=message.order_number)
+    token = access.issue_token(number=order.number, now=now)
+    with translation.override(_language(order.language)):
+        values = {
+            "order": order,
+            "lines": [
+                {"line": line, "unit_price": format_money(line.unit_price), "total": format_money(line.line_total)}
+                for line in order.lines
+            ],
+            "total": format_money(order.total),
+            "link": settings.BASE_URL + reverse("orders:link", args=[token]),
+        }
+        subject = _("Your order %(number)s") % {"number": order.number}
+        return _letter("order_confirmation", values, recipient=order.email, subject=subject)
+
+
+def _refund(message: Message) -> Letter:
+    payment, email, language = checkout.get_refund_for_mail(payment_id=message.payment_id)
+    with translation.override(_language(language)):
+        total = format_money(payment.amount)
+        values = {"total": total, "link": settings.BASE_URL + "/"}
+        subject = _("We are refunding %(total)s") % {"total": total}
+        return _letter("payment_refund", values, recipient=email, subject=subject)
+
+
+def _letter(name: str, values: Mapping[str, Any], *, recipient: str, subject: str) -> Letter:
+    context = {**values, "subject": subject, "language": translation.get_language() or settings.LANGUAGE_CODE}
+    return Letter(
+        recipient=recipient,
+        subject=subject,
+        text=render_to_string(f"notifications/mail/{name}.txt", context),
+        html=render_to_string(f"notifications/mail/{name}.html", context),
+        language=context["language"],
+    )
+
+
+def _language(wanted: str) -> str:
+    return wanted if wanted in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
