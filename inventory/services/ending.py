@@ -103,7 +103,7 @@ def sweep(*, batch: int = 500) -> int:
 
     Two sweeps side by side share the work: what one has locked the other skips. Each batch is a transaction of its own.
     """
-    total = 0
+    total: int = 0
     with failures_named(StockBusyError):
         while True:
             ((count,),) = statement(

@@ -154,7 +154,9 @@ def _attempt_once(params: dict[str, Any], wanted: tuple[StockDemand, ...]) -> Re
             RESERVE, {**params, "id": new_id("res")}
         )
         if short:
-            raise InsufficientStockError(tuple(Shortage(*row, retry_after_seconds=None) for row in short))
+            raise InsufficientStockError(
+                tuple(Shortage(sku_id, requested, available, None) for sku_id, requested, available in short)
+            )
     return ReservationView(
         reservation_id=reservation_id,
         owner=params["owner"],

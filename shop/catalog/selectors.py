@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Collection
+from typing import Literal
 from urllib.parse import quote
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
@@ -126,7 +127,7 @@ def _read_cursor(cursor: str) -> str:
     return text
 
 
-def _skus() -> Prefetch[QuerySet[Sku]]:
+def _skus() -> Prefetch[Literal["skus"], QuerySet[Sku], str]:
     return Prefetch("skus", queryset=Sku.objects.order_by("position", "id"))
 
 

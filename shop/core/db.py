@@ -26,11 +26,12 @@ DEADLOCK_DETECTED = "40P01"
 LOCK_NOT_AVAILABLE = "55P03"
 
 
-def rows(sql: str, params: Mapping[str, object] | Sequence[object] = ()) -> list[tuple[Any, ...]]:
+def rows(sql: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """Run one statement and return its rows. SQL is always a constant; values travel as parameters."""
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
 
 
 def sqlstate(error: BaseException) -> str:
@@ -60,19 +61,20 @@ def retrying(effect: Callable[P, T]) -> Callable[P, T]:
 
 
 def _repeated(attempt: Callable[[], T]) -> T:
-    for number in range(TRIES):
-        if number:
-            time.sleep(random.uniform(0, FIRST_PAUSE_SECONDS * 2**number))  # noqa: S311 - spreads rivals, keeps no secret
+    number = 1
+    while True:
         try:
             return attempt()
         except OperationalError as error:
             if sqlstate(error) not in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED):
                 raise
-            last = error
-    raise UnavailableError(retry_after_seconds=1) from last
+            if number == TRIES:
+                raise UnavailableError(retry_after_seconds=1) from error
+        time.sleep(random.uniform(0, FIRST_PAUSE_SECONDS * 2**number))  # noqa: S311 - spreads rivals, keeps no secret
+        number += 1
 
 
-def statement(sql: str, params: Mapping[str, object] | Sequence[object] = ()) -> list[tuple[Any, ...]]:
+def statement(sql: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """Run one statement that is a whole change of its own, and return its rows.
 
     Inside a transaction it is part of that. Alone it commits by itself, without a round trip while its locks are held,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import singledispatch
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from shop.core.errors import (
@@ -59,7 +60,7 @@ def _busy(refusal: BusyError) -> Words:
     return Words(_("Very busy"), _("Many people want this item right now. Please try again in a few seconds."))
 
 
-DETAIL_WORDS: dict[str, str] = {}
+DETAIL_WORDS: dict[str, str | Promise] = {}
 """`ErrorDetail.code` → a message with named placeholders (`gettext_lazy`); apps add theirs in `messages.py`."""
 
 

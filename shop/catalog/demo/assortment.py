@@ -13,6 +13,7 @@ from shop.catalog.demo.kinds import CARE, KINDS, MATERIALS, Kind
 
 SEED = 1851
 MOST_SKUS = 6
+Options = tuple[tuple[str, str], ...]
 _UNITS = re.compile(r" (?:ml|cm|l)$")
 
 
@@ -21,7 +22,7 @@ class DemoSku:
     """One SKU of the demo."""
 
     sku_id: str
-    options: tuple[tuple[str, str], ...]
+    options: Options
     unit_price_minor: int
     on_hand: int
     is_sellable: bool
@@ -68,11 +69,11 @@ def _product(kind: Kind, variant: str, chance: random.Random) -> DemoProduct:
     return DemoProduct(slugify(title), title, description, kind.category, skus)
 
 
-def _choices(kind: Kind, chance: random.Random) -> Iterator[tuple[tuple[tuple[str, str], ...], int]]:
-    sizes = [(((("Size", size),)), more) for size, more in kind.sizes] or [((), 0)]
+def _choices(kind: Kind, chance: random.Random) -> Iterator[tuple[Options, int]]:
+    sizes: list[tuple[Options, int]] = [((("Size", size),), more) for size, more in kind.sizes] or [((), 0)]
     most = max(1, MOST_SKUS // len(sizes))
     names = kind.colours if len(kind.colours) <= most else tuple(sorted(chance.sample(kind.colours, most)))
-    colours: list[tuple[tuple[str, str], ...]] = [(("Colour", colour),) for colour in names] or [()]
+    colours: list[Options] = [(("Colour", colour),) for colour in names] or [()]
     for size, more in sizes:
         for colour in colours:
             yield (*size, *colour), more

@@ -49,12 +49,13 @@ class Command(BaseCommand):
         if settings.SETTINGS_MODULE.endswith(".prod"):
             raise CommandError("These people have a password that everybody knows: not on a production server.")
         try:
-            from tqdm import tqdm  # noqa: PLC0415 - for development only
+            from tqdm import tqdm  # type: ignore[import-untyped]  # noqa: PLC0415 - for development only, ships no types
         except ImportError as error:
             raise CommandError("load_demo needs what is in requirements-dev.txt.") from error
 
         def shown(things: Iterable[DemoSku], what: str) -> Iterable[DemoSku]:
-            return tqdm(things, desc=what, unit=" SKUs", leave=False, disable=None)
+            bar: Iterable[DemoSku] = tqdm(things, desc=what, unit=" SKUs", leave=False, disable=None)
+            return bar
 
         products = assortment()
         with transaction.atomic():
