@@ -21,7 +21,7 @@ def make_sku(sku_id: str = "MUG", *, price: int = 1_200, on_hand: int = 50, is_s
         slug="enamel-mug", defaults={"title": "Enamel mug", "category": "Kitchen"}
     )
     Sku.objects.create(sku_id=sku_id, product=product, is_sellable=is_sellable, options=[["Number", sku_id]])
-    pricing.set_price(sku_id=sku_id, unit_price=Money(price, "GBP"), valid_from=datetime(2025, 1, 1, tzinfo=UTC))
+    pricing.set_prices(prices={sku_id: Money(price, "GBP")}, valid_from=datetime(2025, 1, 1, tzinfo=UTC))
     if on_hand:
         inventory.adjust(sku_id=sku_id, delta=on_hand, reason=StockReason.RECEIVED, by=None)
     return sku_id

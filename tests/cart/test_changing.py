@@ -58,7 +58,7 @@ def test_the_price_at_add_is_that_of_the_first_time_and_leaves_with_the_line() -
     make_sku(price=1_000)
     ref = new_guest()
     services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
-    pricing.set_price(sku_id="MUG", unit_price=Money(1_500, "GBP"), valid_from=NOW)
+    pricing.set_prices(prices={"MUG": Money(1_500, "GBP")}, valid_from=NOW)
 
     kept = services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
     services.remove_line(ref=ref, sku_id="MUG", now=NOW)
