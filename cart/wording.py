@@ -1,12 +1,24 @@
-"""What pages and API say alike of a cart: its notices."""
+"""What pages and API say alike of a cart: its notices and warnings."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from cart.types import Notice
 from shop.core.money import Money
 from shop.core.templatetags.trolley import format_money
+from shop.core.words import DETAIL_WORDS
+
+DETAIL_WORDS.update(
+    {
+        "clamped": gettext_lazy("The quantity was set to {quantity}: there is no more, or a cart takes no more."),
+        "cart_session_ignored": gettext_lazy(
+            "You are signed in, so the guest's cart that was sent along was left alone."
+        ),
+        "cart_is_copy": gettext_lazy("This is a copy and may be a little old. The cart cannot be changed right now."),
+    }
+)
 
 
 def notice_words(notice: Notice) -> str:

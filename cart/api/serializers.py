@@ -9,7 +9,7 @@ from rest_framework import serializers
 from cart.types import MergeOutcome, MergePolicy
 from inventory.types import AvailabilityState
 from shop.core.fields import ChoiceField, IntegerField, StrictSerializer, TextField
-from shop.core.representations import MoneySchema
+from shop.core.representations import MoneySchema, choices_of
 
 MAX_CHANGES = 200
 """More than any cart may hold; how many lines that is, the cart itself says."""
@@ -114,7 +114,7 @@ class PriceSchema(serializers.Serializer[Any]):
 class LineAvailabilitySchema(serializers.Serializer[Any]):
     """What is there of it (`items.availability`)."""
 
-    state = serializers.ChoiceField(choices=list(AvailabilityState))
+    state = serializers.ChoiceField(choices=choices_of(AvailabilityState))
     buyable = serializers.IntegerField()
     retry_after = serializers.IntegerField(required=False)
 
@@ -213,7 +213,7 @@ class ReceiptLineSchema(serializers.Serializer[Any]):
     """What a merge did to one SKU: quantities before and after."""
 
     sku_id = serializers.CharField()
-    outcome = serializers.ChoiceField(choices=list(MergeOutcome))
+    outcome = serializers.ChoiceField(choices=choices_of(MergeOutcome))
     account = serializers.IntegerField()
     guest = serializers.IntegerField()
     result = serializers.IntegerField()

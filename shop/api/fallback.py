@@ -16,4 +16,4 @@ def nothing_here(request: HttpRequest) -> HttpResponse:
     raise Http404
 
 
-urlpatterns: list[URLPattern] = [re_path(r"(?s)^.*$", nothing_here)]
+urlpatterns: list[URLPattern] = [re_path(r"", nothing_here)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -101,6 +102,12 @@ def add_problems(result: dict[str, Any], generator: object, request: object, pub
     return result
 
 
+@cache
+def schema() -> dict[str, Any]:
+    """Build the description, once a process: it depends on code alone."""
+    return dict(SchemaGenerator().get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
+
+
 class SchemaView(ApiView):
     """`/schema`."""
 
@@ -110,5 +117,4 @@ class SchemaView(ApiView):
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
         """Describe the API as JSON."""
-        schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-        return Response(schema, content_type="application/vnd.oai.openapi+json")
+        return Response(schema(), content_type="application/vnd.oai.openapi+json")

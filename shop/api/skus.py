@@ -25,7 +25,7 @@ from shop.core.errors import ErrorDetail
 from shop.core.http import read_whole_number
 from shop.core.preconditions import is_unchanged
 from shop.core.problems import ApiProblem
-from shop.core.representations import MoneySchema, money_json
+from shop.core.representations import MoneySchema, choices_of, money_json
 
 MAX_IDS = 100
 DEFAULT_LIMIT = 24
@@ -34,7 +34,7 @@ DEFAULT_LIMIT = 24
 class AvailabilitySchema(serializers.Serializer[Any]):
     """Whether the SKU can be bought now."""
 
-    state = serializers.ChoiceField(choices=list(AvailabilityState))
+    state = serializers.ChoiceField(choices=choices_of(AvailabilityState))
     buyable = serializers.IntegerField(help_text="How many can be bought now, at most the line limit.")
     retry_after = serializers.IntegerField(
         required=False,

@@ -35,13 +35,8 @@ def invalid(code: str, **params: ParamValue) -> exceptions.ValidationError:
     return exceptions.ValidationError([_worded(code, params)])
 
 
-class IntegerField(serializers.Field[int, object, int, Any]):
+class IntegerField(serializers.IntegerField):
     """A JSON integer: no string, no fraction, no boolean, whatever a program would make of them."""
-
-    def __init__(self, *, min_value: int | None = None, max_value: int | None = None, **kwargs: Any) -> None:  # noqa: ANN401 - DRF's own
-        super().__init__(**kwargs)
-        self.min_value = min_value
-        self.max_value = max_value
 
     def to_internal_value(self, data: object) -> int:
         """Take the number.
@@ -51,14 +46,10 @@ class IntegerField(serializers.Field[int, object, int, Any]):
         if type(data) is not int:
             raise invalid("not_an_integer")
         if self.min_value is not None and data < self.min_value:
-            raise invalid("min_value", limit=self.min_value)
+            raise invalid("min_value", limit=int(self.min_value))
         if self.max_value is not None and data > self.max_value:
-            raise invalid("max_value", limit=self.max_value)
+            raise invalid("max_value", limit=int(self.max_value))
         return data
-
-    def to_representation(self, value: int) -> int:
-        """Give the number."""
-        return value
 
 
 class BooleanField(serializers.BooleanField):

@@ -108,32 +108,33 @@ SPECIAL_STATUS: dict[str, int] = {
 }
 """Refusals whose status is not their family's."""
 
-DETAIL_WORDS.update(
-    {
-        "empty": _("The body is empty."),
-        "syntax": _("This is not JSON, from line {line}, column {column}."),
-        "not_utf8": _("This is not UTF-8, from byte {position}."),
-        "byte_order_mark": _("JSON begins without a byte order mark."),
-        "too_deep": _("Nested more than {limit} levels deep."),
-        "duplicate_key": _("A name stands twice in one object."),
-        "not_a_number": _("NaN and Infinity are not JSON."),
-        "number_out_of_range": _("A number is too large."),
-        "body_too_large": _("At most {limit} bytes."),
-        "expected_object": _("A JSON object is expected."),
-        "unknown_parameter": _("There is no such field or parameter here."),
-        "repeated_parameter": _("Sent more than once."),
-        "unknown_expand": _("There is no such expansion here."),
-        "not_an_integer": _("Must be a whole number."),
-        "not_a_string": _("Must be a text."),
-        "not_a_boolean": _("Must be true or false."),
-        "invalid_characters": _("Contains characters that are not allowed here."),
-        "min_value": _("Must be at least {limit}."),
-        "max_value": _("Must be at most {limit}."),
-        "sku_invalid": _("This cannot be a SKU."),
-        "out_of_choice": _("Must be one of: {choices}."),
-        "cursor_invalid": _("This cursor is not one of ours."),
-        "too_many": _("At most {limit} at once."),
-        "ids_alone": _("“ids” is sent alone."),
-        "one_source": _("Exactly one of “cart_session” and “items” is expected."),
-    },
-)
+_DETAILS: dict[str, Promise] = {
+    "empty": _("The body is empty."),
+    "syntax": _("This is not JSON, from line {line}, column {column}."),
+    "not_utf8": _("This is not UTF-8, from byte {position}."),
+    "byte_order_mark": _("JSON begins without a byte order mark."),
+    "too_deep": _("Nested more than {limit} levels deep."),
+    "duplicate_key": _("A name stands twice in one object."),
+    "not_a_number": _("NaN and Infinity are not JSON."),
+    "number_out_of_range": _("A number is too large."),
+    "body_too_large": _("At most {limit} bytes."),
+    "expected_object": _("A JSON object is expected."),
+    "unknown_parameter": _("There is no such field or parameter here."),
+    "repeated_parameter": _("Sent more than once."),
+    "unknown_expand": _("There is no such expansion here."),
+    "not_an_integer": _("Must be a whole number."),
+    "not_a_string": _("Must be a text."),
+    "not_a_boolean": _("Must be true or false."),
+    "invalid_characters": _("Contains characters that are not allowed here."),
+    "min_value": _("Must be at least {limit}."),
+    "max_value": _("Must be at most {limit}."),
+    "sku_invalid": _("This cannot be a SKU."),
+    "out_of_choice": _("Must be one of: {choices}."),
+    "cursor_invalid": _("This cursor is not one of ours."),
+    "too_many": _("At most {limit} at once."),
+    "ids_alone": _("“ids” is sent alone."),
+    "one_source": _("Exactly one of “cart_session” and “items” is expected."),
+}
+
+for _code, _text in _DETAILS.items():
+    DETAIL_WORDS.setdefault(_code, _text)  # an app's own words for the same code win

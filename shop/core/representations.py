@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 from rest_framework import serializers
@@ -12,6 +13,11 @@ from shop.core.money import Money
 def money_json(money: Money | None) -> dict[str, Any] | None:
     """Write an amount in integer minor units; nothing stays nothing."""
     return None if money is None else {"amount": money.minor, "currency": money.currency}
+
+
+def choices_of(enum: type[StrEnum]) -> list[tuple[str, str]]:
+    """Give the members of an enum as a serializer's choices; their names are how the schema knows the enum again."""
+    return [(member.value, member.name) for member in enum]
 
 
 class MoneySchema(serializers.Serializer[Any]):

@@ -86,6 +86,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    # After a sign-in or sign-out the answer tells the browser about its cart.
+    "cart.middleware.cart_cookies",
     "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -114,6 +116,7 @@ SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "shop.core.web.errors.csrf_failure"
 
 # ---------------------------------------------------------------- accounts
 AUTHENTICATION_BACKENDS = [
@@ -168,6 +171,12 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "shop.api.schema.add_problems",
     ],
+    "ENUM_NAME_OVERRIDES": {
+        "AvailabilityState": "inventory.types.AvailabilityState",
+        "ReservationState": "inventory.types.ReservationState",
+        "CheckoutState": "shop.checkout.types.CheckoutState",
+        "PaymentState": "shop.checkout.types.PaymentState",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

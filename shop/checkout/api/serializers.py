@@ -9,7 +9,7 @@ from rest_framework import serializers
 from inventory.types import ReservationState
 from shop.checkout.types import CheckoutState, PaymentState
 from shop.core.fields import BooleanField, IntegerField, StrictSerializer, TextField
-from shop.core.representations import MoneySchema
+from shop.core.representations import MoneySchema, choices_of
 
 MAX_MINOR = 2**53 - 1
 """The largest whole number that every client's JSON holds exactly."""
@@ -93,7 +93,7 @@ class CheckoutLineSchema(serializers.Serializer[Any]):
 class ReservationSchema(serializers.Serializer[Any]):
     """The units that are kept. Count down from `expires_at − server_time`."""
 
-    state = serializers.ChoiceField(choices=list(ReservationState))
+    state = serializers.ChoiceField(choices=choices_of(ReservationState))
     expires_at = serializers.DateTimeField(allow_null=True)
     renewals_left = serializers.IntegerField()
 
@@ -116,7 +116,7 @@ class LastPaymentSchema(serializers.Serializer[Any]):
     """The last try to pay."""
 
     id = serializers.CharField()
-    state = serializers.ChoiceField(choices=list(PaymentState))
+    state = serializers.ChoiceField(choices=choices_of(PaymentState))
     decline_reason = serializers.CharField(allow_null=True)
 
 
@@ -124,7 +124,7 @@ class CheckoutSchema(serializers.Serializer[Any]):
     """A checkout."""
 
     id = serializers.CharField()
-    state = serializers.ChoiceField(choices=list(CheckoutState))
+    state = serializers.ChoiceField(choices=choices_of(CheckoutState))
     version = serializers.IntegerField()
     etag = serializers.CharField()
     server_time = serializers.DateTimeField()
@@ -155,7 +155,7 @@ class PaymentSchema(serializers.Serializer[Any]):
 
     id = serializers.CharField()
     checkout_id = serializers.CharField()
-    state = serializers.ChoiceField(choices=list(PaymentState))
+    state = serializers.ChoiceField(choices=choices_of(PaymentState))
     amount = MoneySchema()
     order_number = serializers.CharField(allow_null=True)
     decline_reason = serializers.CharField(allow_null=True)
@@ -178,7 +178,7 @@ class OrderSchema(serializers.Serializer[Any]):
 
     number = serializers.CharField()
     placed_at = serializers.DateTimeField()
-    payment_state = serializers.ChoiceField(choices=list(PaymentState))
+    payment_state = serializers.ChoiceField(choices=choices_of(PaymentState))
     email = serializers.CharField()
     shipping_address = AddressSchema()
     lines = OrderLineSchema(many=True)
