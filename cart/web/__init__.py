@@ -1,0 +1,1 @@
+"""Cart pages: what shoppers see."""

@@ -1,0 +1,23 @@
+"""Paths of the cart pages. Rows are addressed by SKU, never by position."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, path
+
+from cart.web import lines, products, saved, views
+
+app_name = "cart"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", views.CartView.as_view(), name="cart"),
+    path("add/", products.AddView.as_view(), name="add"),
+    path("save/", products.SaveView.as_view(), name="save"),
+    path("lines/<str:sku_id>/", lines.LineView.as_view(), name="line"),
+    path("lines/<str:sku_id>/remove/", lines.LineRemoveView.as_view(), name="line_remove"),
+    path("lines/<str:sku_id>/save/", lines.LineSaveView.as_view(), name="line_save"),
+    path("saved/<str:sku_id>/move/", saved.SavedMoveView.as_view(), name="saved_move"),
+    path("saved/<str:sku_id>/remove/", saved.SavedRemoveView.as_view(), name="saved_remove"),
+    path("undo/", views.UndoView.as_view(), name="undo"),
+    path("notices/ack/", views.AcknowledgeView.as_view(), name="acknowledge"),
+    path("empty/", views.EmptyView.as_view(), name="empty"),
+]

@@ -1,0 +1,33 @@
+"""The cart page's view of the checkout under way. The page belongs to a lower layer, so its template asks for this."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.http import HttpRequest
+
+from inventory.types import ReservationState
+from shop.checkout import selectors
+from shop.checkout.types import CheckoutState
+from shop.checkout.web.base import find_principal, minutes_left
+from shop.core import clock
+
+register = template.Library()
+
+
+@register.inclusion_tag("checkout/_banner.html", takes_context=True)
+def open_checkout(context: template.Context) -> dict[str, Any]:
+    """Show “Checkout in progress” with its links, if there is one (two or three queries, none for a visitor without a cart)."""
+    request: HttpRequest = context["request"]
+    principal = find_principal(request)
+    now = clock.now()
+    checkout = selectors.find_open_checkout(principal=principal, now=now) if principal else None
+    is_reserved = checkout is not None and checkout.reservation_state is ReservationState.SOFT
+    end = checkout.reservation_expires_at if checkout and is_reserved else None
+    return {
+        "checkout": checkout,
+        "is_paying": checkout is not None and checkout.state is CheckoutState.PAYING,
+        "minutes": minutes_left(end, now) if end else 0,
+        "csrf_token": context.get("csrf_token"),
+    }

@@ -1,0 +1,143 @@
+"""Paying, waiting for the bank, and the offline bank's own page."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from inventory.errors import InsufficientStockError, ReservationExpiredError
+from shop.checkout import selectors, services
+from shop.checkout.errors import (
+    CheckoutIncompleteError,
+    GatewayUnavailableError,
+    LineUnavailableError,
+    PaymentDeclinedError,
+    PaymentInProgressError,
+    PriceChangedError,
+)
+from shop.checkout.types import CheckoutState, CheckoutView, PaymentState, Principal
+from shop.checkout.web.base import CheckoutPageView, after_payment, checkout_of, elsewhere, read_token, step_url
+from shop.checkout.web.starting import ask_agreement, read_amount
+from shop.checkout.web.steps import render_review
+from shop.core import clock
+from shop.core.errors import BusyError
+from shop.core.web.pages import see_other, status_of
+from shop.core.words import detail_words, words
+
+
+class PayView(CheckoutPageView):
+    """The button “Pay …”."""
+
+    def get(self, request: HttpRequest, checkout_id: str) -> HttpResponse:
+        """Lead back to the review: a reload after an error must not pay."""
+        return see_other(step_url("review", checkout_id))
+
+    def post(self, request: HttpRequest, checkout_id: str) -> HttpResponse:
+        """Pay what the button said. The key in the form makes a second press the same payment."""
+        principal, checkout = checkout_of(request, checkout_id)
+        if checkout.state is not CheckoutState.OPEN and (gone := elsewhere(checkout)):
+            return see_other(gone)
+        total = read_amount(request.POST.get("expected_total", ""))
+        key = request.POST.get("key", "")[:64]
+        try:
+            payment = services.pay(
+                checkout_id=checkout_id,
+                principal=principal,
+                method="fake",
+                provider_token=read_token(request, checkout_id) or "ok",
+                expected_total=-1 if total is None else total,
+                key=key,
+                now=clock.now(),
+            )
+        except PaymentDeclinedError:
+            return see_other(step_url("payment", checkout_id))
+        except PaymentInProgressError:
+            return see_other(step_url("waiting", checkout_id))
+        except CheckoutIncompleteError:
+            return see_other(step_url("delivery", checkout_id))
+        except ReservationExpiredError:
+            return see_other(step_url("review", checkout_id))
+        except PriceChangedError as refusal:
+            return ask_agreement(request, refusal, back=step_url("review", checkout_id))
+        except (InsufficientStockError, LineUnavailableError, GatewayUnavailableError, BusyError) as refusal:
+            sentence = " ".join(detail_words(detail) for detail in refusal.errors) or words(refusal).detail
+            _principal, checkout = checkout_of(request, checkout_id)
+            return render_review(request, checkout, refused=sentence, status=status_of(refusal))
+        return see_other(after_payment(request, payment))
+
+
+class WaitingView(CheckoutPageView):
+    """“We are waiting for your bank”."""
+
+    def get(self, request: HttpRequest, checkout_id: str) -> HttpResponse:
+        """Show the page, or go on when the payment is decided."""
+        principal, checkout = checkout_of(request, checkout_id)
+        url = _decided(request, principal, checkout)
+        return see_other(url) if url else render(request, "checkout/waiting.html", {"checkout": checkout})
+
+    def post(self, request: HttpRequest, checkout_id: str) -> HttpResponse:
+        """Ask the bank again (“Check again”); the page's script does it every few seconds and is told where to go."""
+        principal, checkout = checkout_of(request, checkout_id)
+        url = ""
+        if checkout.state is CheckoutState.PAYING and checkout.last_payment_id:
+            try:
+                payment = services.check_payment(
+                    checkout_id=checkout_id, payment_id=checkout.last_payment_id, principal=principal, now=clock.now()
+                )
+                url = after_payment(request, payment)
+            except PaymentDeclinedError:
+                url = step_url("payment", checkout_id)
+        else:
+            url = _decided(request, principal, checkout)
+        url = url or step_url("waiting", checkout_id)
+        if request.headers.get("Accept", "").startswith("application/json"):
+            return JsonResponse({"url": "" if url == request.path else url})
+        return see_other(url)
+
+
+class BankView(CheckoutPageView):
+    """The offline bank's page, where the customer confirms or refuses."""
+
+    def get(self, request: HttpRequest, checkout_id: str) -> HttpResponse:
+        """Show it while a payment waits for it."""
+        _principal, checkout = checkout_of(request, checkout_id)
+        if (
+            checkout.state is not CheckoutState.PAYING
+            or checkout.last_payment_state is not PaymentState.REQUIRES_ACTION
+        ):
+            return see_other(elsewhere(checkout) or step_url("review", checkout_id))
+        return render(request, "checkout/bank.html", {"checkout": checkout})
+
+    def post(self, request: HttpRequest, checkout_id: str) -> HttpResponse:
+        """Decide, and go back to the shop."""
+        principal, checkout = checkout_of(request, checkout_id)
+        if checkout.state is not CheckoutState.PAYING or not checkout.last_payment_id:
+            return see_other(elsewhere(checkout) or step_url("review", checkout_id))
+        try:
+            payment = services.finish_action(
+                checkout_id=checkout_id,
+                payment_id=checkout.last_payment_id,
+                principal=principal,
+                approve=request.POST.get("answer") == "approve",
+                now=clock.now(),
+            )
+        except PaymentDeclinedError:
+            return see_other(step_url("payment", checkout_id))
+        return see_other(after_payment(request, payment))
+
+
+def _decided(request: HttpRequest, principal: Principal, checkout: CheckoutView) -> str:
+    """Say where to go if the checkout's payment is decided; empty while it is not."""
+    if checkout.state is CheckoutState.PAYING:
+        return ""
+    if checkout.state is CheckoutState.OPEN:
+        return step_url(
+            "payment" if checkout.last_payment_state is PaymentState.FAILED else "review", checkout.checkout_id
+        )
+    if checkout.last_payment_id:
+        payment = selectors.get_payment(
+            checkout_id=checkout.checkout_id, payment_id=checkout.last_payment_id, principal=principal
+        )
+        if payment.order_number:
+            return after_payment(request, payment)
+    return elsewhere(checkout)

@@ -1,0 +1,33 @@
+"""Filters for pages: money in the shopper's locale, ids that are safe in HTML and CSS."""
+
+from __future__ import annotations
+
+import re
+
+from django import template
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language, to_locale
+
+from shop.core.money import Money
+
+register = template.Library()
+
+_OUTSIDE_ID = re.compile(r"[^A-Za-z0-9-]")
+
+
+def format_money(amount: Money) -> str:
+    """Write an amount as people of the active language do."""
+    return amount.format(to_locale(get_language() or "en-gb"))
+
+
+@register.filter
+def money(amount: Money | None) -> str:
+    """Write an amount; nothing where there is none."""
+    return "" if amount is None else format_money(amount)
+
+
+@register.filter
+def dom_id(sku_id: str) -> SafeString:
+    """Turn a SKU's id into one that is safe in `id`, `for` and CSS selectors; different ids stay different."""
+    # Only letters, digits, hyphens and underscores are left, so there is nothing to escape.
+    return mark_safe(_OUTSIDE_ID.sub(lambda match: f"_{ord(match[0]):x}_", sku_id))  # noqa: S308

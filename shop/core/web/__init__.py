@@ -1,0 +1,1 @@
+"""What all pages share: refusals as pages, the same-origin rule, error pages."""

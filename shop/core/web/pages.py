@@ -1,0 +1,98 @@
+"""The base of every page: refusals and missing servers become pages in the shop's look, caching is said once."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views import View
+
+from shop.core.errors import ConflictError, NotFoundError, Refusal, RejectedError, UnavailableError
+from shop.core.words import words
+
+NO_STORE = "no-store"
+PRIVATE = "private, no-cache"
+PUBLIC = "public, max-age=0, s-maxage=60, stale-while-revalidate=300"
+
+_STATUS: tuple[tuple[type[Refusal], int], ...] = (
+    (NotFoundError, 404),
+    (RejectedError, 422),
+    (ConflictError, 409),
+    (UnavailableError, 503),
+)
+
+
+class PageView(View):
+    """A page: a method a verb, one call into the domain. Subclasses say how it may be cached."""
+
+    cache_control: ClassVar[str] = NO_STORE
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # noqa: ANN401 - Django's
+        """Answer, and turn what was refused or cannot be reached into a page."""
+        try:
+            response = super().dispatch(request, *args, **kwargs)
+        except Refusal as refusal:
+            response = self.refuse(request, refusal)
+        except (OperationalError, InterfaceError):
+            response = unavailable(request)
+        if not response.has_header("Cache-Control"):
+            response["Cache-Control"] = self.cache_control if response.status_code < 400 else NO_STORE  # noqa: PLR2004
+        return response
+
+    def refuse(self, request: HttpRequest, refusal: Refusal) -> HttpResponse:
+        """Show a refusal that no page of its own knows how to show."""
+        return refused(request, refusal)
+
+
+def status_of(refusal: Refusal) -> int:
+    """Tell the HTTP status of a refusal's family."""
+    return next((status for family, status in _STATUS if isinstance(refusal, family)), 409)
+
+
+def refused(request: HttpRequest, refusal: Refusal, *, link: str = "", link_text: str = "") -> HttpResponse:
+    """Render a refusal as a page of its own, with a link onwards (the cart, unless another is named)."""
+    said = words(refusal)
+    if isinstance(refusal, NotFoundError) and not link:
+        link, link_text = reverse("catalog:list"), _("Keep shopping")
+    response = render(
+        request,
+        "errors/page.html",
+        {
+            "title": said.title,
+            "detail": said.detail,
+            "link": link or reverse("cart:cart"),
+            "link_text": link_text or _("View cart"),
+        },
+        status=status_of(refusal),
+    )
+    if refusal.retry_after_seconds is not None:
+        response["Retry-After"] = str(refusal.retry_after_seconds)
+    return response
+
+
+def unavailable(request: HttpRequest) -> HttpResponse:
+    """Say that a server which the page needs cannot be reached; neither database nor Redis is asked."""
+    response = render(
+        None,
+        "errors/page.html",
+        {
+            "title": _("Try again in a moment"),
+            "detail": _("A part of the shop cannot answer right now. Please try again in a minute."),
+            "link": request.path if request.method in ("GET", "HEAD") else reverse("catalog:list"),
+            "link_text": _("Try again") if request.method in ("GET", "HEAD") else _("Keep shopping"),
+        },
+        status=503,
+    )
+    response["Retry-After"] = "30"
+    return response
+
+
+def see_other(url: str) -> HttpResponse:
+    """Send the browser on with a GET: every POST of a page ends here, so that a reload repeats nothing."""
+    response = HttpResponse(status=303)
+    response["Location"] = url
+    return response

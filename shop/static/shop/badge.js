@@ -1,0 +1,27 @@
+// Shows the number of units in the header from the cookie `cart_n`, so that public pages need no request for it.
+(() => {
+  const badge = document.getElementById("badge");
+  const cookie = (name) => (document.cookie.match(new RegExp(`(?:^|; )${name}=(\\d{1,17})(?:;|$)`)) || [])[1];
+  const draw = () => {
+    if (!badge) return;
+    const units = Number(cookie("cart_n") || 0);
+    badge.replaceChildren();
+    if (!units) return;
+    const seen = badge.appendChild(document.createElement("span"));
+    seen.className = "badge";
+    seen.setAttribute("aria-hidden", "true");
+    seen.textContent = units > 99 ? "99+" : units;
+    const said = badge.appendChild(document.createElement("span"));
+    said.className = "vh";
+    said.textContent = `, ${units} ${units === 1 ? badge.dataset.one : badge.dataset.many}`;
+  };
+  window.shop = { cookie, draw };
+  draw();
+  // Back may bring a page from the browser's memory: its number is then corrected, and a cart of another version loaded anew.
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    draw();
+    const cart = document.getElementById("cart");
+    if (cart && (cookie("cart_v") || "0") !== cart.dataset.version) location.reload();
+  });
+})();
