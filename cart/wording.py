@@ -21,7 +21,7 @@ DETAIL_WORDS.update(
 )
 
 
-def notice_words(notice: Notice) -> str:
+def notice_words(notice: Notice) -> str:  # noqa: PLR0911 - a table
     """Put one change that the shopper did not make into a line of the digest."""
     title = notice.title
     match notice.kind:
@@ -35,10 +35,10 @@ def notice_words(notice: Notice) -> str:
                 return _("%(title)s: price up %(difference)s to %(now)s") % numbers
             return _("%(title)s: price down %(difference)s to %(now)s") % numbers
         case "short":
-            numbers = {"title": title, "left": notice.now or 0, "have": notice.was or 0}
+            facts = {"title": title, "left": notice.now or 0, "have": notice.was or 0}
             if not notice.now:
-                return _("%(title)s: none left, you have %(have)s") % numbers
-            return _("%(title)s: only %(left)s left, you have %(have)s") % numbers
+                return _("%(title)s: none left, you have %(have)s") % facts
+            return _("%(title)s: only %(left)s left, you have %(have)s") % facts
         case "discontinued":
             return _("%(title)s is no longer sold") % {"title": title}
         case "merged":

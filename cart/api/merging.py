@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
@@ -38,7 +39,7 @@ class MergeView(CartApiView):
             raise NotAuthenticated
         data = self.body(serializers.Merge, request)
         http = plain(request)
-        result = _merge(http, data)
+        result = _merge(request.user.pk, data)
         answer = {"cart": cart_json(result.cart), "receipt": receipt_json(result.receipt)}
         if result.undo:
             answer["undo"] = result.undo
@@ -48,15 +49,13 @@ class MergeView(CartApiView):
         return response
 
 
-def _merge(request: HttpRequest, data: dict[str, object]) -> MergeResult:
+def _merge(user_id: int, data: dict[str, Any]) -> MergeResult:
     source = data["source"]
-    assert isinstance(source, dict)  # noqa: S101 - the serializer made it
     if len(source) != 1:
         raise ApiProblem("validation_failed", errors=(ErrorDetail("/source", "one_source"),))
-    policy = MergePolicy(str(data["policy"])) if "policy" in data else None
-    user_id = request.user.pk
+    policy = MergePolicy(data["policy"]) if "policy" in data else None
     now = clock.now()
-    merge_id = str(data["merge_id"])
+    merge_id = data["merge_id"]
     if "items" in source:
         return services.merge_items(
             ref=CartRef("u", str(user_id)),

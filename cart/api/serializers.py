@@ -41,7 +41,7 @@ class LineQuantity(StrictSerializer):
 class ChangeLines(StrictSerializer):
     """Many lines at once, all or nothing."""
 
-    items = LineQuantity(many=True, max_length=MAX_CHANGES)
+    items = serializers.ListField(child=LineQuantity(), max_length=MAX_CHANGES)
     mode = ChoiceField(choices=["patch", "replace"], default="patch")
 
 
@@ -62,13 +62,13 @@ class MergeSource(StrictSerializer):
     """The cart to be joined: a guest's session, or lines that a client kept."""
 
     cart_session = TextField(max_length=200, required=False)
-    items = ClientLine(many=True, required=False, max_length=MAX_CHANGES)
+    items = serializers.ListField(child=ClientLine(), required=False, max_length=MAX_CHANGES)
 
 
 class Merge(StrictSerializer):
     """Joins another cart to the customer's."""
 
-    source = MergeSource()
+    source = MergeSource()  # type: ignore[assignment]  # a field of ours, not the attribute of DRF's fields
     policy = ChoiceField(choices=[policy.value for policy in MergePolicy], required=False)
     merge_id = TextField(max_length=100)
 
@@ -96,7 +96,7 @@ class Move(StrictSerializer):
 class Moves(StrictSerializer):
     """Lines to move between cart and saved list, all or nothing."""
 
-    moves = Move(many=True, max_length=MAX_MOVES, allow_empty=False)
+    moves = serializers.ListField(child=Move(), max_length=MAX_MOVES, allow_empty=False)
 
 
 # ---------------------------------------------------------------- what is answered

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.http import HttpRequest
@@ -42,11 +42,12 @@ class JsonNegotiation(DefaultContentNegotiation):
         accept = request.META.get("HTTP_ACCEPT", "*/*")
         if "*/*" in accept or "json" in accept:
             return renderers[0], renderers[0].media_type
-        return super().select_renderer(request, renderers, format_suffix)
+        found: tuple[BaseRenderer, str] = super().select_renderer(request, renderers, format_suffix)
+        return found
 
-    def select_parser(self, request: Request, parsers: list[BaseParser]) -> BaseParser:
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
         """Choose the one parser: the content type was checked at the door."""
-        return parsers[0]
+        return next(iter(parsers))
 
 
 class ApiView(APIView):
@@ -65,7 +66,7 @@ class ApiView(APIView):
     needs_origin = True
     """A change by a guest's cookie must prove where it comes from."""
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - whatever the path holds
         """Check everything that needs no domain, cheapest first."""
         method = request.method or ""
         if method.lower() not in self.http_method_names or not hasattr(self, method.lower()):
@@ -141,7 +142,7 @@ class ApiView(APIView):
 
     headers_of_all: Mapping[str, str] = {}
 
-    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401 - DRF's
         """Add the headers that every answer has."""
         response = super().finalize_response(request, response, *args, **kwargs)
         if "Cache-Control" not in response:
@@ -158,7 +159,7 @@ class ApiView(APIView):
         """None: `Allow` belongs to 405 and OPTIONS."""
         return {}
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]  # noqa: ANN401
         """Say what this address takes; changes nothing, promises no other origin anything."""
         return Response(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
 

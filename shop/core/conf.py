@@ -42,5 +42,5 @@ class ApiConf:
 
 
 def conf() -> ApiConf:
-    """The settings in force."""
+    """Give the settings in force."""
     return settings.API

@@ -119,8 +119,9 @@ class StrictSerializer(serializers.Serializer[Any]):
         """Where this object stands in the body; a list's index is not known to its child."""
         parts: list[str] = []
         node: Any = self
-        while node is not None and node.field_name:
-            parts.append(str(node.field_name))
+        while node is not None:
+            if node.field_name:
+                parts.append(str(node.field_name))
             node = node.parent
         return "".join(f"/{part}" for part in reversed(parts))
 

@@ -1,9 +1,9 @@
-"""Plain reading of requests: who stands at the other end of the wire, where a browser's request comes from, its keys."""
+"""Plain reading of requests: whose wire it came by, which site a browser sent it from, its query and keys."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 
 from django.http import HttpRequest
 from django.middleware.csrf import CsrfViewMiddleware
@@ -36,18 +36,18 @@ def is_cross_site(request: HttpRequest) -> bool:
 class _CsrfCheck(CsrfViewMiddleware):
     """Django's check, answering with the reason instead of a page."""
 
-    def _reject(self, request: HttpRequest, reason: str) -> str:  # type: ignore[override]
+    def _reject(self, request: HttpRequest, reason: str) -> str:
         return reason
 
 
 def has_csrf_token(request: HttpRequest) -> bool:
     """Tell whether the request carries the CSRF token of its cookie and a trusted origin."""
-    check = _CsrfCheck(lambda _request: None)  # type: ignore[arg-type, return-value]
+    check = _CsrfCheck(lambda _request: None)  # type: ignore[arg-type]
     check.process_request(request)
     return check.process_view(request, None, (), {}) is None  # type: ignore[arg-type]
 
 
-def check_query(request: HttpRequest, allowed: Set[str]) -> None:
+def check_query(request: HttpRequest, allowed: AbstractSet[str]) -> None:
     """Refuse query parameters that do not exist, or stand twice.
 
     :raises ApiProblem: `unknown_parameter` or `repeated_parameter` (400).
@@ -67,7 +67,7 @@ def _in_query(code: str, names: list[str]) -> tuple[ErrorDetail, ...]:
     return tuple(ErrorDetail("", code, {"parameter": name}) for name in plain)
 
 
-def read_expand(request: HttpRequest, allowed: Set[str]) -> frozenset[str]:
+def read_expand(request: HttpRequest, allowed: AbstractSet[str]) -> frozenset[str]:
     """Read `?expand=a,b`.
 
     :raises ApiProblem: `unknown_expand` (400), if it names something else.

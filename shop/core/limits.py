@@ -17,8 +17,9 @@ WINDOW_SECONDS = 60
 REST_SECONDS = 5.0
 """How long a cache that did not answer is left alone; meanwhile nobody is refused."""
 
-# One sentence: counts one more on each counter and says how many that makes and when the window ends.
-# KEYS: counters (string, whole number). ARGV[1]: length of the window, ms. Returns: for each key its count and its rest in ms.
+# Counts one more on each counter and says how many that makes and when its window ends.
+# KEYS: counters (string, whole number). ARGV[1]: length of the window, ms.
+# Returns: for each key its count and the rest of its window in ms.
 _COUNT = """
 local answer = {}
 for _, key in ipairs(KEYS) do

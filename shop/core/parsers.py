@@ -16,7 +16,7 @@ from shop.core.problems import ApiProblem
 MAX_BYTES = 65_536
 MAX_DEPTH = 20
 MAX_DIGITS = 308
-"""A whole number of more digits does not fit a double either; Python's own limit (4300) would speak in its own words."""
+"""A whole number of more digits fits no double either; Python's own limit (4300) would speak in its own words."""
 
 # A string, closed or not, or one bracket. Possessive, and an unclosed string runs to the end: linear for every input.
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
@@ -32,7 +32,7 @@ class StrictJSONParser(BaseParser):
         stream: IO[Any],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
-    ) -> object:
+    ) -> Any:  # noqa: ANN401 - any JSON value
         """Read the body.
 
         :raises ApiProblem: `body_too_large` or `malformed`, if it is.
@@ -79,15 +79,15 @@ def _check_depth(text: str) -> None:
         return
     depth = 0
     for match in _STRING_OR_BRACKET.finditer(text):
-        token = match.group()
-        if token in "[{":
+        found = match.group()
+        if found in "[{":
             depth += 1
             if depth > MAX_DEPTH:
                 raise ApiProblem(
                     "malformed",
                     errors=(ErrorDetail("", "too_deep", {"limit": MAX_DEPTH, "position": match.start()}),),
                 )
-        elif token in "]}":
+        elif found in "]}":
             depth -= 1
 
 

@@ -23,7 +23,7 @@ from rest_framework import exceptions as drf_errors
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
-from shop.core.errors import ConflictError, ErrorDetail, NotFoundError, RejectedError, Refusal, UnavailableError
+from shop.core.errors import ConflictError, ErrorDetail, NotFoundError, Refusal, RejectedError, UnavailableError
 from shop.core.problem_codes import BY_STATUS, EDGE, SPECIAL_STATUS
 from shop.core.words import detail_words, words
 
@@ -189,7 +189,7 @@ def _plain(pointer: str) -> str:
     return pointer[:200].encode("utf-8", "replace").decode()
 
 
-def _as_api_problem(error: Exception) -> ApiProblem:  # noqa: PLR0911 - a table
+def _as_api_problem(error: Exception) -> ApiProblem:  # noqa: C901, PLR0911 - a table
     match error:
         case drf_errors.ValidationError():
             return _InvalidFields(error.detail)

@@ -65,7 +65,7 @@ class Api:
         key: bool | str = False,
         content_type: str = "application/json",
         **headers: str,
-    ) -> Any:  # noqa: ANN401 - Django's test response has attributes that its type does not know
+    ) -> Any:
         """Send a request; `data` as JSON, or `raw` bytes; `key` adds an Idempotency-Key, its own or a new one."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.cart_session:
@@ -87,7 +87,7 @@ class Api:
             self.cart_session = response.headers["Cart-Session"]
         return response
 
-    def sign_in(self, email: str, password: str) -> Any:  # noqa: ANN401 - as above
+    def sign_in(self, email: str, password: str) -> Any:
         """Sign in; the guest's session, if any, is sent along and forgotten afterwards."""
         response = self("POST", "auth/app/v1/auth/login", {"email": email, "password": password})
         if response.status_code == 200:
@@ -96,7 +96,7 @@ class Api:
         return response
 
 
-def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:  # noqa: ANN401 - as above
+def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:
     """Check that an answer is a problem of this status and code, whole and uncached; give its body."""
     assert response.headers["Content-Type"] == "application/problem+json", response.content[:300]
     body: dict[str, Any] = response.json()

@@ -46,7 +46,7 @@ class WebSessionAuthentication(SessionAuthentication):
 
         :raises ApiProblem: `csrf_failed` (403).
         """
-        if not has_csrf_token(request._request):
+        if not has_csrf_token(request._request):  # noqa: SLF001 - Django's request under DRF's
             raise ApiProblem("csrf_failed")
 
     def authenticate_header(self, request: Request) -> str:

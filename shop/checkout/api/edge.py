@@ -25,7 +25,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     str,
     OpenApiParameter.HEADER,
     required=True,
-    description="1 to 255 printable ASCII characters, made by the client for this intent; a repeat has no second effect.",
+    description="1 to 255 printable ASCII characters, made for this intent; a repeat has no second effect.",
 )
 IF_MATCH = OpenApiParameter(
     "If-Match",
@@ -64,7 +64,7 @@ class CheckoutApiView(ApiView):
     @staticmethod
     def principal_of(request: Request, ref: CartRef) -> Principal:
         """Name the owner of a cart as the one who asks."""
-        email = request.user.email if ref.user_id is not None else ""
+        email = request.user.email if request.user.is_authenticated else ""
         return Principal(owner=ref.owner, user_id=ref.user_id, email=email)
 
     def no_body(self, request: Request) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from shop.checkout.api import orders, problems, views, webhooks  # noqa: F401 - problems is imported for what it registers
+from shop.checkout.api import orders, problems, views, webhooks  # noqa: F401 - problems registers its words
 
 urlpatterns: list[URLPattern] = [
     path("checkouts", views.CheckoutListView.as_view(), name="api-checkouts"),

@@ -45,7 +45,7 @@ class CheckoutListView(CheckoutApiView):
         responses={201: serializers.CheckoutSchema, 200: serializers.CheckoutSchema},
     )
     def post(self, request: Request) -> Response:
-        """Quote the cart anew, compare with the prices shown, and reserve. An open checkout of this cart is answered with 200."""
+        """Quote the cart anew, compare with the prices shown, reserve. 200 if this cart had an open checkout."""
         key = self.key(request, is_required=True)
         version = expected_version(plain(request), is_required=True)
         data = self.body(serializers.StartCheckout, request)
