@@ -57,6 +57,7 @@ class StockItem(models.Model):
         verbose_name = _("stock item")
         verbose_name_plural = _("stock items")
         ordering: ClassVar = ["sku_id"]
+        permissions: ClassVar = [("adjust_stock", _("Can adjust stock"))]
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=Q(reserved__gte=0) & Q(reserved__lte=F("on_hand")), name="reserved_is_within_on_hand"
@@ -161,6 +162,11 @@ class StockEntry(models.Model):
             models.Index(fields=["reference"], name="stock_entry_reference", condition=~Q(reference="")),
         ]
         constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["sku_id", "reference"],
+                condition=~Q(reference="") & ~Q(kind="sale"),
+                name="one_adjustment_a_reference",
+            ),
             models.CheckConstraint(condition=~Q(delta=0), name="stock_entry_changes_something"),
             models.CheckConstraint(condition=Q(on_hand_after__gte=0), name="stock_entry_leaves_units"),
             models.CheckConstraint(

@@ -7,6 +7,8 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
+from django.db.models import F
+
 from inventory.conf import conf
 from inventory.errors import ReservationUnknownError
 from inventory.models import StockItem, SweepRecord
@@ -113,3 +115,13 @@ def oldest_overdue_seconds() -> float:
 def list_stocked(*, sku_ids: Collection[str]) -> frozenset[str]:
     """Tell which of these SKUs have a stock item, be it empty (one query)."""
     return frozenset(StockItem.objects.filter(sku_id__in=set(sku_ids)).values_list("sku_id", flat=True))
+
+
+def list_plenty() -> frozenset[str]:
+    """Tell which SKUs have more than `INVENTORY_LOW_STOCK` available units, by their counters (one query)."""
+    available = F("on_hand") - F("reserved")
+    return frozenset(
+        StockItem.objects.annotate(available=available)
+        .filter(available__gt=conf().low_stock)
+        .values_list("sku_id", flat=True)
+    )

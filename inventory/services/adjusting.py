@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
+
+from django.db import IntegrityError, connection, transaction
 
 from inventory.errors import AdjustmentInvalidError, StockBelowReservedError, StockBusyError
 from inventory.models import StockItem
@@ -17,10 +20,14 @@ NOTE_MAX_LENGTH = 200
 
 # A SKU's first entry makes its row; the row's own CHECK and the condition keep what is reserved covered.
 ADJUST = """
-WITH before AS MATERIALIZED (SELECT 1 FROM inventory_stockitem WHERE sku_id = %(sku_id)s),
+WITH done AS MATERIALIZED (
+       SELECT e.on_hand_after FROM inventory_stockentry e
+        WHERE e.sku_id = %(sku_id)s AND e.reference = %(reference)s AND e.kind <> 'sale' AND %(reference)s <> ''),
+     before AS MATERIALIZED (SELECT 1 FROM inventory_stockitem WHERE sku_id = %(sku_id)s),
      adjusted AS (
        INSERT INTO inventory_stockitem AS s (sku_id, on_hand, reserved)
-       SELECT %(sku_id)s, greatest(%(delta)s, 0), 0 WHERE %(delta)s > 0 OR EXISTS (SELECT FROM before)
+       SELECT %(sku_id)s, greatest(%(delta)s, 0), 0
+        WHERE (%(delta)s > 0 OR EXISTS (SELECT FROM before)) AND NOT EXISTS (SELECT FROM done)
        ON CONFLICT (sku_id) DO UPDATE SET on_hand = s.on_hand + %(delta)s
              WHERE s.on_hand + %(delta)s BETWEEN s.reserved AND %(most)s
        RETURNING s.on_hand, (xmax = 0) AS is_first),
@@ -29,7 +36,7 @@ WITH before AS MATERIALIZED (SELECT 1 FROM inventory_stockitem WHERE sku_id = %(
        SELECT clock_timestamp(), %(sku_id)s, %(delta)s, on_hand,
               CASE WHEN is_first THEN %(first_kind)s ELSE %(kind)s END, %(reason)s, %(note)s, %(by)s, %(reference)s
          FROM adjusted)
-SELECT on_hand FROM adjusted
+SELECT on_hand FROM adjusted UNION ALL SELECT on_hand_after FROM done
 """
 
 
@@ -38,7 +45,8 @@ def adjust(
 ) -> int:
     """Add `delta` units (negative: take away) and give what is on hand then. The SKU's stock item is made if missing.
 
-    `by` is the number of the member of staff, None for the system.
+    `by` is the number of the member of staff, None for the system. A `reference` that this SKU's ledger has already is
+    success: nothing is changed, and the answer is what was on hand after that entry.
 
     :raises StockBelowReservedError: if fewer units would be left than are reserved.
     :raises AdjustmentInvalidError: if `delta` is 0 or too large, `reason` not for staff, or `note` too long.
@@ -63,7 +71,7 @@ def adjust(
         "reference": reference,
     }
     with failures_named(StockBusyError):
-        adjusted = statement(ADJUST, params)
+        adjusted = _applied(params)
         if adjusted:
             return int(adjusted[0][0])
         item = StockItem.objects.filter(pk=sku_id).first() or StockItem(sku_id=sku_id)
@@ -74,6 +82,18 @@ def adjust(
         item.reserved,
         errors=(ErrorDetail("/delta", "stock_below_reserved", {"on_hand": item.on_hand, "reserved": item.reserved}),),
     )
+
+
+def _applied(params: dict[str, Any]) -> list[tuple[Any, ...]]:
+    try:
+        # The savepoint keeps the caller's transaction whole.
+        with transaction.atomic() if connection.in_atomic_block else nullcontext():
+            return statement(ADJUST, params)
+    except IntegrityError as error:
+        if "one_adjustment_a_reference" not in str(error):
+            raise
+    # The same request, sent twice at once: the other one was quicker, and this statement sees its entry.
+    return statement(ADJUST, params)
 
 
 def _checked_reason(reason: StockReason | str) -> StockReason:

@@ -1,0 +1,263 @@
+"""Staff's pages of stock: counters to look at, differences to enter, a ledger and reservations to read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import F, IntegerField, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from inventory import services
+from inventory.models import REASONS, Reservation, ReservationLine, StockEntry, StockItem
+from inventory.services.adjusting import MAX_ON_HAND, NOTE_MAX_LENGTH
+from inventory.types import ReservationState, StockEntryKind, StockReason
+from shop.catalog import selectors as catalog
+from shop.core import clock
+from shop.core.errors import RejectedError, UnavailableError
+from shop.core.ids import new_id
+from shop.core.staff import ReadOnlyAdmin
+from shop.core.words import detail_words, words
+
+MANY_RENEWALS = 3
+SOON = timedelta(minutes=2)
+
+
+class AdjustForm(forms.Form):
+    """A difference, a reason and a note."""
+
+    delta = forms.IntegerField(
+        label=_("Change"),
+        min_value=-MAX_ON_HAND,
+        max_value=MAX_ON_HAND,
+        help_text=_("Units that came in (5) or went away (-5)."),
+    )
+    reason = forms.ChoiceField(
+        label=_("Reason"),
+        choices=[("", "—"), *(choice for choice in REASONS if choice[0] != StockReason.SALE.value)],
+    )
+    note = forms.CharField(label=_("Note"), max_length=NOTE_MAX_LENGTH, required=False, help_text=_("For staff only."))
+    operation = forms.RegexField(r"^adj_[0-9A-Z]{24}$", widget=forms.HiddenInput)
+    """Sent twice, the adjustment is made once."""
+
+
+class StateOfCountersFilter(admin.SimpleListFilter):
+    """Stock items that want attention."""
+
+    title = _("counters")
+    parameter_name = "counters"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - Django's signature
+        return [("out", _("none available")), ("drift", _("differ from reservations"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "out":
+                return queryset.filter(reserved__gte=F("on_hand"))
+            case "drift":
+                return queryset.exclude(reserved=F("live"))
+        return queryset
+
+
+@admin.register(StockItem)
+class StockItemAdmin(ReadOnlyAdmin):
+    """Counters are never typed over: *Adjust* enters a difference, so that a form opened before sales undoes none."""
+
+    list_display = ("sku_id", "on_hand", "reserved", "available", "drift", "last_recount", "adjust_link")
+    list_filter = (StateOfCountersFilter,)
+    search_fields = ("sku_id",)
+    search_help_text = _("SKU")
+    fields = ("sku_id", "on_hand", "reserved", "available", "drift", "last_recount", "adjust_link")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StockItem]:
+        live = (
+            ReservationLine.objects.filter(sku_id=OuterRef("sku_id"), is_live=True)
+            .order_by()
+            .values("sku_id")
+            .annotate(units=Sum("quantity"))
+            .values("units")
+        )
+        recounted = (
+            StockEntry.objects.filter(sku_id=OuterRef("sku_id"), kind=StockEntryKind.RECOUNT.value)
+            .order_by()
+            .values("sku_id")
+            .annotate(last=Max("at"))
+            .values("last")
+        )
+        items: QuerySet[StockItem] = super().get_queryset(request)
+        return items.annotate(
+            live=Coalesce(Subquery(live, output_field=IntegerField()), 0), recounted_at=Subquery(recounted)
+        )
+
+    @admin.display(description=_("available"))
+    def available(self, item: StockItem) -> int:
+        return item.on_hand - item.reserved
+
+    @admin.display(description=_("drift"))
+    def drift(self, item: Any) -> int:  # noqa: ANN401 - annotated
+        return int(item.reserved - item.live)
+
+    @admin.display(description=_("last recount"))
+    def last_recount(self, item: Any) -> Any:  # noqa: ANN401 - annotated
+        return item.recounted_at
+
+    @admin.display(description="")
+    def adjust_link(self, item: StockItem) -> str:
+        return format_html(
+            '<a href="{}">{}</a>', reverse("admin:inventory_stockitem_adjust", args=[item.pk]), _("Adjust")
+        )
+
+    def get_urls(self) -> list[URLPattern]:
+        adjust = path(
+            "adjust/<str:sku_id>/", self.admin_site.admin_view(self.adjust_view), name="inventory_stockitem_adjust"
+        )
+        return [adjust, *super().get_urls()]
+
+    def adjust_view(self, request: HttpRequest, sku_id: str) -> HttpResponse:
+        """Enter a difference of one SKU; its stock item need not exist yet.
+
+        :raises PermissionDenied: if the member of staff may not adjust stock.
+        :raises Http404: if there is no such SKU.
+        """
+        if not request.user.has_perm("inventory.adjust_stock"):
+            raise PermissionDenied
+        card = catalog.list_cards(sku_ids=[sku_id]).get(sku_id)
+        if card is None:
+            raise Http404
+        form = AdjustForm(request.POST or None, initial={"operation": new_id("adj")})
+        if request.method == "POST" and form.is_valid() and self._adjust(request, sku_id, form):
+            return HttpResponseRedirect(reverse("admin:inventory_stockitem_changelist") + f"?q={card.sku_id}")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("Adjust stock"),
+            "subtitle": card.sku_id,
+            "card": card,
+            "item": StockItem.objects.filter(pk=sku_id).first() or StockItem(sku_id=sku_id),
+            "form": form,
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "admin/inventory/adjust.html", context, status=400 if form.errors else 200)
+
+    def _adjust(self, request: HttpRequest, sku_id: str, form: AdjustForm) -> bool:
+        entered = form.cleaned_data
+        try:
+            with transaction.atomic(durable=True):
+                on_hand = services.adjust(
+                    sku_id=sku_id,
+                    delta=entered["delta"],
+                    reason=entered["reason"],
+                    note=entered["note"],
+                    by=request.user.pk,
+                    reference=entered["operation"],
+                )
+                item = StockItem.objects.get(pk=sku_id)
+                self.log_change(request, item, f"{entered['delta']:+d}, {entered['reason']}: {entered['note']}")
+        except RejectedError as refusal:
+            for detail in refusal.errors:
+                name = detail.pointer.removeprefix("/")
+                form.add_error(name if name in form.fields else None, detail_words(detail))
+            return False
+        except UnavailableError as refusal:
+            form.add_error(None, words(refusal).detail)
+            return False
+        done = gettext("%(sku)s: %(delta)+d, %(on_hand)d on hand.")
+        self.message_user(
+            request, done % {"sku": sku_id, "delta": entered["delta"], "on_hand": on_hand}, messages.SUCCESS
+        )
+        return True
+
+
+@admin.register(StockEntry)
+class StockEntryAdmin(ReadOnlyAdmin):
+    """The ledger. The database refuses changes as well."""
+
+    list_display = ("at", "sku_id", "signed", "on_hand_after", "kind", "reason", "note", "by", "reference")
+    list_filter = ("kind", "reason")
+    date_hierarchy = "at"
+    search_fields = ("=sku_id", "=reference")
+    search_help_text = _("SKU or reference, exactly")
+
+    @admin.display(description=_("change"), ordering="delta")
+    def signed(self, entry: StockEntry) -> str:
+        return f"{entry.delta:+d}"
+
+
+class ReservationFilter(admin.SimpleListFilter):
+    """Reservations that want attention."""
+
+    title = _("attention")
+    parameter_name = "attention"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - Django's signature
+        return [
+            ("soon", _("ends within 2 minutes")),
+            ("overdue", _("overdue")),
+            ("pinned", _("pinned by a payment")),
+            ("renewed", _("renewed more than 3 times")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> QuerySet[Reservation]:
+        now = clock.now()
+        conditions: dict[str, Callable[[], Q]] = {
+            "soon": lambda: Q(expires_at__gt=now, expires_at__lte=now + SOON),
+            "overdue": lambda: Q(expires_at__lte=now),
+            "pinned": lambda: Q(pinned_until__gt=now),
+            "renewed": lambda: Q(renewals__gt=MANY_RENEWALS),
+        }
+        condition = conditions.get(self.value() or "")
+        return queryset.filter(condition(), state=ReservationState.SOFT.value) if condition else queryset
+
+
+@admin.register(Reservation)
+class ReservationAdmin(ReadOnlyAdmin):
+    """Who has which units, until when. Ending one is the checkout's business."""
+
+    list_display = ("id", "skus", "units", "owner", "state_now", "created_at", "ends", "renewals", "cause")
+    list_filter = ("state", ReservationFilter)
+    date_hierarchy = "created_at"
+    search_fields = ("=id", "=owner", "=lines__sku_id")
+    search_help_text = _("Reservation, checkout or SKU, exactly")
+    fields = (
+        *("id", "owner", "state_now", "skus", "units", "created_at", "expires_at", "pinned_until", "renewals"),
+        *("ended_at", "cause"),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Reservation]:
+        return super().get_queryset(request).prefetch_related("lines")
+
+    @admin.display(description=_("SKUs"))
+    def skus(self, reservation: Reservation) -> str:
+        return ", ".join(f"{line.quantity} × {line.sku_id}" for line in reservation.lines.all())
+
+    @admin.display(description=_("units"))
+    def units(self, reservation: Reservation) -> int:
+        return sum(line.quantity for line in reservation.lines.all())
+
+    @admin.display(description=_("state"), ordering="state")
+    def state_now(self, reservation: Reservation) -> str:
+        if reservation.state != ReservationState.SOFT.value:
+            return str(reservation.get_state_display())
+        now = clock.now()
+        if reservation.expires_at <= now:
+            return gettext("overdue")
+        if reservation.pinned_until and reservation.pinned_until > now:
+            return gettext("reserved, payment runs")
+        return gettext("reserved")
+
+    @admin.display(description=_("ends in"), ordering="expires_at")
+    def ends(self, reservation: Reservation) -> str:
+        if reservation.state != ReservationState.SOFT.value:
+            return "–"
+        seconds = int((reservation.expires_at - clock.now()).total_seconds())
+        return f"{'−' if seconds < 0 else ''}{abs(seconds) // 60}:{abs(seconds) % 60:02d}"

@@ -1,0 +1,73 @@
+"""Staff's pages of prices. Who set which is in each price's history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import get_language, to_locale
+from django.utils.translation import gettext_lazy as _
+
+from pricing.conf import conf
+from pricing.models import Price
+from shop.catalog import selectors as catalog
+from shop.core import clock
+from shop.core.money import Money
+from shop.core.staff import FreshForm, QuickListAdmin
+
+
+class PriceForm(FreshForm):
+    """A price of a SKU that exists."""
+
+    currency = forms.CharField(max_length=3, initial=lambda: conf().currency, label=_("currency"))
+
+    def clean_sku_id(self) -> str:
+        """Refuse a SKU that the catalogue does not know."""
+        sku_id: str = self.cleaned_data["sku_id"]
+        if sku_id not in catalog.list_cards(sku_ids=[sku_id]):
+            raise ValidationError(_("There is no SKU with this id."), code="sku_unknown")
+        return sku_id
+
+
+class ValidNowFilter(admin.SimpleListFilter):
+    """Prices by whether they are valid at this moment."""
+
+    title = _("validity")
+    parameter_name = "validity"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - Django's signature
+        return [("now", _("valid now")), ("later", _("later")), ("over", _("over"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Price]) -> QuerySet[Price]:
+        now = clock.now()
+        match self.value():
+            case "now":
+                return queryset.filter(Q(valid_until__isnull=True) | Q(valid_until__gt=now), valid_from__lte=now)
+            case "later":
+                return queryset.filter(valid_from__gt=now)
+            case "over":
+                return queryset.filter(valid_until__lte=now)
+        return queryset
+
+
+@admin.register(Price)
+class PriceAdmin(QuickListAdmin):
+    """Prices. One that was ever in force is kept: set an end, or a later price."""
+
+    form = PriceForm
+    list_display = ("sku_id", "amount", "currency", "segment", "valid_from", "valid_until")
+    list_filter = (ValidNowFilter, "currency", "segment")
+    search_fields = ("sku_id",)
+    search_help_text = _("SKU")
+
+    @admin.display(description=_("price"), ordering="unit_price_minor")
+    def amount(self, price: Price) -> str:
+        return Money(price.unit_price_minor, price.currency).format(to_locale(get_language() or "en"))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
+        may = super().has_delete_permission(request, obj)
+        return may and obj is not None and obj.valid_from > clock.now()
