@@ -9,6 +9,7 @@ from django.utils.translation import get_language
 
 from cart import selectors as carts
 from cart.errors import CartChangedError, CartsUnavailableError
+from cart.rules import acknowledged_prices
 from cart.types import Cart, CartRef
 from shop.checkout import models, selectors
 from shop.checkout.conf import conf
@@ -45,7 +46,8 @@ def start_checkout(
 ) -> tuple[CheckoutView, bool]:
     """Begin to buy what is in the cart, or go on with the checkout that is open; tell whether one came into being.
 
-    All lines are quoted anew and compared with what the shopper saw: the price at add, or the open checkout's quote.
+    All lines are quoted anew and compared with what the shopper saw: the open checkout's quote, else the price last
+    acknowledged in the cart, else the price at add.
     A fall is applied. A rise needs `accepted_total` (minor units) at least as high as the new total; until then
     nothing is reserved. Then all lines are reserved for the checkout, all or nothing.
 
@@ -102,6 +104,7 @@ def _quote(*, cart: Cart, accepted_total: int | None, now: datetime) -> Offer | 
     :raises PriceChangedError: if a rise has to be agreed to.
     """
     shown = {line.sku_id: line.price_at_add for line in cart.lines}
+    shown |= acknowledged_prices(cart.acknowledged, cart.currency)
     row = (
         models.Checkout.objects.prefetch_related("lines")
         .filter(owner=_owner(cart), state=CheckoutState.OPEN.value)
