@@ -1,0 +1,70 @@
+"""Compares Redis with the records after Redis was started anew: it may have come back with an older file."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from cart import store, stream
+from cart.conf import conf
+from cart.models import CartRecord
+from cart.restoring import to_fields
+from shop.core import clock
+
+BATCH = 500
+
+log = logging.getLogger(__name__)
+
+
+def compare_if_restarted() -> int:
+    """Compare all carts if the server's run id is not the one of the last comparison; tell how many were put right.
+
+    Several processes may do it at once: restoring never overwrites what is as new or newer.
+
+    :raises CartsUnavailableError: if Redis cannot answer now.
+    """
+    run = stream.run_id()
+    if run == stream.read_epoch():
+        return 0
+    restored = compare()
+    stream.write_epoch(run)
+    log.info("carts_compared", extra={"restored": restored})
+    return restored
+
+
+def compare() -> int:
+    """Put back carts that Redis holds older than their record, and clear what was ordered; tell how many.
+
+    Carts that Redis does not hold at all are restored when somebody asks for them.
+
+    :raises CartsUnavailableError: if Redis cannot answer now.
+    """
+    since = clock.now() - timedelta(days=conf().ttl_days)
+    records = CartRecord.objects.filter(last_activity_at__gte=since).exclude(state=CartRecord.State.CONVERTED)
+    restored, last_id = 0, 0
+    while batch := list(records.filter(id__gt=last_id).order_by("id")[:BATCH]):
+        last_id = batch[-1].id
+        held = stream.versions([record.owner for record in batch])
+        for record in batch:
+            version = held.get(record.owner)
+            if version is None:
+                continue
+            if version < record.version:
+                stored = to_fields(record)
+                store.restore(owner=record.owner, version=stored.version, cart=stored.cart, saved=stored.saved)
+                restored += 1
+            else:
+                _clear_orders(record)
+    return restored
+
+
+def _clear_orders(record: CartRecord) -> None:
+    """Take out what was ordered, order by order; the script knows which it has seen."""
+    for number, lines in record.ordered.items():
+        store.change(
+            owner=record.owner,
+            operation_id=f"order-{number}",
+            operations=[{"op": "order", "number": number, "lines": lines}],
+            reason="order",
+            is_forced=True,
+        )

@@ -1,0 +1,249 @@
+"""Writing through to PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+import redis
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from cart import comparing, keys, recorder, recording, selectors, services, store, stream
+from cart.models import CartRecord, DeadLetter
+from cart.types import CartRef
+from shop.core.errors import UnavailableError
+from tests.cart.helpers import NOW, customer, make_sku, new_guest, quantities
+
+pytestmark = pytest.mark.django_db
+
+
+def _record(ref: CartRef) -> CartRecord:
+    return CartRecord.objects.exclude(state="converted").get(owner=ref.owner)
+
+
+def test_a_change_reaches_the_record_with_its_lines_saved_list_and_times() -> None:
+    make_sku("A", price=1_000)
+    make_sku("B")
+    ref = customer(7)
+    services.add_line(ref=ref, sku_id="A", quantity=2, now=NOW)
+    services.set_saved_quantity(ref=ref, sku_id="B", quantity=3, now=NOW)
+    cart = selectors.get_cart(ref=ref)
+
+    assert recorder.drain() == 2
+
+    record = _record(ref)
+    assert (record.user_id, record.version, record.content_version) == (7, cart.version, cart.content_version)
+    assert (record.units, record.value_minor, record.currency, record.state) == (2, 2_000, "GBP", "active")
+    assert record.last_activity_at == cart.updated_at
+    assert [(row["sku_id"], row["quantity"], row["price_at_add"]) for row in record.lines] == [("A", 2, 1_000)]
+    assert [row["sku_id"] for row in record.saved] == ["B"]
+
+
+def test_a_batch_is_one_statement_however_many_carts() -> None:
+    make_sku()
+    for user_id in range(30):
+        services.add_line(ref=customer(user_id), sku_id="MUG", quantity=1, now=NOW)
+    stream.make_groups()
+    entries = stream.read_new(consumer="one", count=200)
+    with CaptureQueriesContext(connection) as queries:
+        recorder.record(recorder.Recorder("one", lambda: False), entries)
+    assert len([q for q in queries if "SAVEPOINT" not in q["sql"]]) == 1
+    assert CartRecord.objects.count() == 30
+
+
+def test_a_crash_between_commit_and_acknowledgement_repeats_a_no_op(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_sku()
+    ref = customer()
+    services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+
+    def die(entries: Sequence[stream.Entry]) -> None:
+        raise UnavailableError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stream, "acknowledge", die)
+        with pytest.raises(UnavailableError):
+            recorder.drain()
+    before = CartRecord.objects.values().get()
+
+    recorder.drain(idle_ms=0)
+
+    assert CartRecord.objects.values().get() == before
+    assert stream.backlog(keys.partition(ref.owner)) == (0, 0)
+
+
+def test_an_older_snapshot_never_replaces_a_newer_one() -> None:
+    make_sku()
+    ref = customer()
+    services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    stream.make_groups()
+    old = stream.read_new(consumer="frozen", count=10)
+    services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    recorder.drain()
+
+    late = recorder.Recorder("frozen", lambda: False)
+    recorder.record(late, old)
+
+    assert late.stale == 1
+    assert _record(ref).units == 2
+
+
+@pytest.mark.parametrize(
+    "snapshot",
+    [
+        "{",
+        "[]",
+        json.dumps({"lines": {"MUG": "x"}, "saved": {}, "marks": {}, "state": "active"}),
+        json.dumps(
+            {"lines": {"M\0G": "1 - - 1"}, "saved": {}, "marks": {}, "state": "active"}
+            | {"content_version": "1", "last_activity_at": "1"}
+        ),
+        json.dumps(
+            {"lines": {"MUG": "99999999999999 - - 1"}, "saved": {}, "marks": {}, "state": "active"}
+            | {"content_version": "1", "last_activity_at": "1"}
+        ),
+        "x" * 1_000_000,
+    ],
+)
+def test_poison_goes_to_the_dead_letters_and_its_neighbours_are_recorded(
+    cart_redis: redis.Redis, snapshot: str
+) -> None:
+    make_sku()
+    ref = customer()
+    name = keys.events(keys.partition(ref.owner))
+    services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    cart_redis.xadd(name, {"owner": "u:1", "version": "1", "snapshot": snapshot, "reason": "poison"})
+    services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+
+    recorder.drain()
+    assert _record(ref).units == 2
+    assert not DeadLetter.objects.exists()
+    for _ in range(recorder.MAX_DELIVERIES):
+        recorder.drain(idle_ms=0)
+
+    letter = DeadLetter.objects.get()
+    assert letter.owner == "u:1"
+    assert letter.deliveries > recorder.MAX_DELIVERIES
+    assert len(letter.fields) <= recording.MAX_KEPT_CHARACTERS
+    recorder.drain()
+    assert cart_redis.xlen(name) == 0
+
+
+def test_a_lost_group_is_made_again_from_the_first_entry(cart_redis: redis.Redis) -> None:
+    make_sku()
+    ref = customer()
+    recorder.drain()
+    cart_redis.flushall()
+    services.add_line(ref=ref, sku_id="MUG", quantity=3, now=NOW)
+
+    assert len(stream.read_new(consumer="one", count=10)) == 1
+
+
+def test_streams_are_trimmed_behind_what_is_acknowledged_only(cart_redis: redis.Redis) -> None:
+    make_sku()
+    ref = customer()
+    partition = keys.partition(ref.owner)
+    services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    recorder.drain()
+    services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    read = stream.read_new(consumer="slow", count=10)
+    stream.acknowledge(read[1:])
+
+    stream.trim(partition)
+
+    assert cart_redis.xlen(keys.events(partition)) == 2
+    stream.acknowledge(read[:1])
+    stream.trim(partition)
+    assert cart_redis.xlen(keys.events(partition)) == 0
+
+
+def test_carts_come_back_after_redis_lost_everything(cart_redis: redis.Redis) -> None:
+    make_sku("A")
+    make_sku("B")
+    ref = new_guest()
+    services.change_lines(ref=ref, changes=[], now=NOW)
+    services.add_line(ref=ref, sku_id="A", quantity=2, now=NOW)
+    services.save_line(ref=ref, sku_id="A", quantity=1, now=NOW)
+    before = selectors.get_cart_and_saved(ref=ref)
+    recorder.drain()
+    cart_redis.flushall()
+
+    assert selectors.get_cart_and_saved(ref=ref) == before
+
+    cart_redis.flushall()
+    change = services.add_line(ref=ref, sku_id="B", quantity=1, now=NOW)
+    assert quantities(change.cart) == {"A": 1, "B": 1}
+    assert change.cart.version > before[0].version
+    recorder.drain()
+    assert _record(ref).units == 2
+
+
+def test_restoring_never_overwrites_what_was_added_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, cart_redis: redis.Redis
+) -> None:
+    make_sku("A")
+    make_sku("B")
+    ref = customer()
+    services.add_line(ref=ref, sku_id="A", quantity=1, now=NOW)
+    recorder.drain()
+    cart_redis.flushall()
+    real = store.restore
+
+    def rival(**arguments: object) -> bool:
+        monkeypatch.setattr(store, "restore", real)
+        services.add_line(ref=ref, sku_id="B", quantity=5, now=NOW)
+        return real(**arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store, "restore", rival)
+    cart = selectors.get_cart(ref=ref)
+
+    assert quantities(cart) == {"A": 1, "B": 5}
+
+
+def test_a_missing_cart_asks_postgresql_once() -> None:
+    ref = customer()
+    with CaptureQueriesContext(connection) as queries:
+        for _ in range(5):
+            assert selectors.get_cart(ref=ref).version == 0
+    assert len(queries) == 1
+
+
+def test_versions_grow_and_newer_records_win_when_redis_comes_back_older(cart_redis: redis.Redis) -> None:
+    make_sku()
+    ref = customer()
+    services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    recorder.drain()
+    old = cart_redis.hgetall(keys.cart(ref.owner))
+    newer = services.add_line(ref=ref, sku_id="MUG", quantity=4, now=NOW).cart
+    recorder.drain()
+    cart_redis.delete(keys.cart(ref.owner))
+    cart_redis.hset(keys.cart(ref.owner), mapping=old)
+
+    assert comparing.compare() == 1
+
+    assert selectors.get_cart(ref=ref) == newer
+    later = services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW).cart
+    assert later.version > newer.version
+    recorder.drain()
+    assert _record(ref).units == 6
+
+
+def test_the_recorder_tells_how_it_is_doing() -> None:
+    assert selectors.recorder_status().seen_at is None
+    make_sku()
+    services.add_line(ref=customer(), sku_id="MUG", quantity=1, now=NOW)
+    recorder.drain()
+    status = selectors.recorder_status()
+    assert status.seen_at is not None
+    assert (status.waiting, status.oldest_seconds) == (0, 0.0)
+
+
+def test_lines_can_be_analysed_in_sql() -> None:
+    make_sku(price=900)
+    services.add_line(ref=customer(3), sku_id="MUG", quantity=2, now=NOW)
+    recorder.drain()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT user_id, list, sku_id, quantity, price_at_add_minor FROM cart_recordedline")
+        assert cursor.fetchall() == [(3, "cart", "MUG", 2, 900)]
