@@ -17,11 +17,13 @@ RETURNING {VIEW_COLUMNS}
 """  # noqa: S608 - put together from constants
 
 PIN = f"""
+WITH clock AS MATERIALIZED (SELECT clock_timestamp() + make_interval(secs => %(seconds)s) AS later)
 UPDATE inventory_reservation r
    SET expires_at = CASE WHEN r.pinned_until > clock_timestamp() THEN r.expires_at
-                         ELSE greatest(r.expires_at, clock_timestamp() + make_interval(secs => %(seconds)s)) END,
+                         ELSE greatest(r.expires_at, clock.later) END,
        pinned_until = CASE WHEN r.pinned_until > clock_timestamp() THEN r.pinned_until
-                           ELSE greatest(r.expires_at, clock_timestamp() + make_interval(secs => %(seconds)s)) END
+                           ELSE greatest(r.expires_at, clock.later) END
+  FROM clock
  WHERE r.id = %(id)s AND r.state = 'soft' AND r.expires_at > clock_timestamp()
 RETURNING {VIEW_COLUMNS}
 """  # noqa: S608 - put together from constants

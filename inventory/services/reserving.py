@@ -47,20 +47,21 @@ WITH want AS MATERIALIZED (
          FROM want w
          JOIN need n USING (sku_id) LEFT JOIN locked l USING (sku_id) LEFT JOIN had h USING (sku_id)
         WHERE n.delta > coalesce(l.available, 0)),
-     fits AS MATERIALIZED (SELECT WHERE NOT EXISTS (SELECT FROM short) AND NOT EXISTS (SELECT FROM same)),
+     fits AS MATERIALIZED (
+       SELECT clock_timestamp() AS at WHERE NOT EXISTS (SELECT FROM short) AND NOT EXISTS (SELECT FROM same)),
      taken AS (
        UPDATE inventory_stockitem s SET reserved = s.reserved + n.delta
          FROM need n JOIN locked USING (sku_id), fits WHERE s.sku_id = n.sku_id),
      ended AS (
        UPDATE inventory_reservation r
           SET state = CASE WHEN own.is_overdue THEN 'expired' ELSE 'released' END,
-              cause = CASE WHEN own.is_overdue THEN 'overdue' ELSE 'replaced' END, ended_at = clock_timestamp()
+              cause = CASE WHEN own.is_overdue THEN 'overdue' ELSE 'replaced' END, ended_at = fits.at
          FROM own, fits WHERE r.id = own.id RETURNING r.id),
      dead AS (UPDATE inventory_reservationline l SET is_live = false FROM ended WHERE l.reservation_id = ended.id),
      made AS (
        INSERT INTO inventory_reservation (id, owner, state, created_at, expires_at, pinned_until, renewals, cause)
-       SELECT %(id)s, %(owner)s, 'soft', clock_timestamp(),
-              coalesce(own.expires_at, clock_timestamp() + make_interval(secs => %(ttl_seconds)s)),
+       SELECT %(id)s, %(owner)s, 'soft', fits.at,
+              coalesce(own.expires_at, fits.at + make_interval(secs => %(ttl_seconds)s)),
               own.pinned_until, coalesce(own.renewals, 0), ''
          FROM fits LEFT JOIN own ON NOT own.is_overdue
         WHERE (SELECT count(*) FROM ended) >= 0  -- first the old one ends: one soft reservation an owner

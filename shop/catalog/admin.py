@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db import transaction
@@ -17,7 +18,6 @@ from django.utils.translation import gettext_lazy as _
 from inventory import selectors as inventory
 from inventory.types import Availability
 from pricing import selectors as pricing
-from pricing.conf import conf as pricing_conf
 from shop.catalog import services
 from shop.catalog.models import Product, Sku
 from shop.catalog.pictures import picture_url
@@ -88,7 +88,7 @@ class SkuChangeList(ChangeList):
         super().get_results(request)
         skus = list(self.result_list)
         sku_ids = [sku.sku_id for sku in skus]
-        currency = pricing_conf().currency
+        currency = settings.PRICING.currency
         prices = pricing.current_prices(sku_ids=sku_ids, currency=currency, now=clock.now())
         stock = inventory.availability(sku_ids=sku_ids)
         for sku in skus:
