@@ -12,6 +12,7 @@ from cart.conf import CartConf
 from cart.types import CartView, LineView
 from cart.web import words
 from cart.web.flash import Did
+from cart.wording import notice_words
 from shop.catalog.types import SkuCard
 from shop.core.money import Money
 from shop.core.templatetags.trolley import dom_id
@@ -137,7 +138,7 @@ def cart_page(
         total=view.total,
         blocked=_blocked(view),
         digest=tuple(
-            DigestEntry(words.notice_words(notice), f"#line-{dom_id(notice.sku_id)}" if notice.sku_id else "")
+            DigestEntry(notice_words(notice), f"#line-{dom_id(notice.sku_id)}" if notice.sku_id else "")
             for notice in view.notices
             if notice.kind != "merged"
         ),

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from cart.types import LineView, MergeOutcome, ReceiptLine
 from cart.web.flash import Did
-from cart.wording import notice_words as notice_words
 from inventory.types import AvailabilityState
 from shop.catalog.types import SkuCard
 from shop.catalog.web.words import only_left, reserved_words
@@ -70,10 +69,25 @@ def saved_stock_words(line: LineView) -> str:
     return only_left(line.available) if line.state is AvailabilityState.LOW else ""
 
 
+_RECEIPT = {
+    MergeOutcome.ADDED: gettext_lazy("%(title)s: added"),
+    MergeOutcome.KEPT_LARGER: gettext_lazy("%(title)s: kept %(result)s (the other cart had %(other)s)"),
+    MergeOutcome.SUMMED: gettext_lazy("%(title)s: %(account)s + %(guest)s = %(result)s"),
+    MergeOutcome.KEPT_SAVED: gettext_lazy("%(title)s: kept the %(result)s of your account"),
+    MergeOutcome.CAPPED: gettext_lazy("%(title)s: %(result)s of %(asked)s kept, only %(result)s left"),
+    MergeOutcome.DISCONTINUED: gettext_lazy("%(title)s is no longer sold: left out"),
+    MergeOutcome.UNKNOWN_SKU: gettext_lazy("1 unknown item: left out"),
+    MergeOutcome.LIST_FULL: gettext_lazy("%(title)s: left out, a cart takes %(lines)s different items"),
+}
+_CAPPED_BY_LIMIT = gettext_lazy("%(title)s: %(result)s of %(asked)s kept, %(limit)s is the most")
+
+
 def receipt_words(line: ReceiptLine, cards: Mapping[str, SkuCard], *, max_quantity: int, max_lines: int) -> str:
     """Say what a merge did to one SKU."""
     card = cards.get(line.sku_id)
-    facts = {
+    is_limit = line.outcome is MergeOutcome.CAPPED and line.result >= max_quantity
+    template = _CAPPED_BY_LIMIT if is_limit else _RECEIPT[line.outcome]
+    return str(template) % {
         "title": card.title if card else line.sku_id,
         "account": line.account,
         "guest": line.guest,
@@ -83,53 +97,33 @@ def receipt_words(line: ReceiptLine, cards: Mapping[str, SkuCard], *, max_quanti
         "limit": max_quantity,
         "lines": max_lines,
     }
-    match line.outcome:
-        case MergeOutcome.ADDED:
-            return _("%(title)s: added") % facts
-        case MergeOutcome.KEPT_LARGER:
-            return _("%(title)s: kept %(result)s (the other cart had %(other)s)") % facts
-        case MergeOutcome.SUMMED:
-            return _("%(title)s: %(account)s + %(guest)s = %(result)s") % facts
-        case MergeOutcome.KEPT_SAVED:
-            return _("%(title)s: kept the %(result)s of your account") % facts
-        case MergeOutcome.CAPPED if line.result >= max_quantity:
-            return _("%(title)s: %(result)s of %(asked)s kept, %(limit)s is the most") % facts
-        case MergeOutcome.CAPPED:
-            return _("%(title)s: %(result)s of %(asked)s kept, only %(result)s left") % facts
-        case MergeOutcome.DISCONTINUED:
-            return _("%(title)s is no longer sold: left out") % facts
-        case MergeOutcome.LIST_FULL:
-            return _("%(title)s: left out, a cart takes %(lines)s different items") % facts
-        case _:
-            return _("1 unknown item: left out")
+
+
+_DID = {
+    "set": gettext_lazy("%(title)s: %(quantity)s. Total %(total)s."),
+    "removed": gettext_lazy("Removed %(title)s."),
+    "unsaved": gettext_lazy("Removed %(title)s."),
+    "saved": gettext_lazy("Saved %(title)s for later."),
+    "kept": gettext_lazy("Saved %(title)s for later."),
+    "moved": gettext_lazy("Moved %(title)s to your cart."),
+    "emptied": gettext_lazy("Emptied your cart."),
+    "undone": gettext_lazy("%(title)s is back in your cart."),
+    "unmerged": gettext_lazy("Your account's cart is as it was. The other items are saved for later."),
+    "acknowledged": gettext_lazy("Notices cleared."),
+}
+_UNDONE = gettext_lazy("Your last change was undone.")
+_CLAMPED = gettext_lazy("Quantity set to %(quantity)s.")
 
 
 def did_words(did: Did, *, units: int, total: Money) -> str:
     """Say what the last action did: in the status line, in an Undo row, or on top of the page."""
     facts = {"title": did.title, "quantity": did.quantity, "total": format_money(total)}
-    match did.kind:
-        case "added":
-            return added_words(did.title, units)
-        case "clamped":
-            return f"{only_left(did.quantity)}. " + _("Quantity set to %(quantity)s.") % facts
-        case "set":
-            return _("%(title)s: %(quantity)s. Total %(total)s.") % facts
-        case "removed" | "unsaved":
-            return _("Removed %(title)s.") % facts
-        case "saved" | "kept":
-            return _("Saved %(title)s for later.") % facts
-        case "moved":
-            return _("Moved %(title)s to your cart.") % facts
-        case "emptied":
-            return _("Emptied your cart.")
-        case "undone" if did.title:
-            return _("%(title)s is back in your cart.") % facts
-        case "undone":
-            return _("Your last change was undone.")
-        case "unmerged":
-            return _("Your account's cart is as it was. The other items are saved for later.")
-        case _:
-            return _("Notices cleared.")
+    if did.kind == "added":
+        return added_words(did.title, units)
+    if did.kind == "clamped":
+        return f"{only_left(did.quantity)}. {str(_CLAMPED) % facts}"
+    template = _UNDONE if did.kind == "undone" and not did.title else _DID[did.kind]
+    return str(template) % facts
 
 
 def added_words(title: str, units: int) -> str:
@@ -138,28 +132,27 @@ def added_words(title: str, units: int) -> str:
     return _("Added %(title)s.") % {"title": title} + " " + cart
 
 
+_STOPPED = {
+    "insufficient_stock": gettext_lazy(
+        "Checkout has not started: there is too little of the marked items. Nothing is reserved."
+    ),
+    "line_unavailable": gettext_lazy(
+        "Checkout has not started: the marked items are no longer sold. Nothing is reserved."
+    ),
+    "carts_unavailable": gettext_lazy("Checkout cannot start right now. Please try again in a minute."),
+    "reservation_limit": gettext_lazy("You have too many checkouts open. Finish or cancel one of them first."),
+    "checkout_cancelled": gettext_lazy("This checkout is over. Your cart is kept; you can check out again."),
+    "nothing_again": gettext_lazy("Nothing of this order can be bought right now."),
+}
+_ARRIVED = {
+    "given_back": gettext_lazy("Checkout cancelled. Your items are no longer reserved; your cart is kept."),
+    "ordered_again": gettext_lazy("The items of your order are in your cart, at today's prices."),
+    "ordered_again_partly": gettext_lazy(
+        "Your cart has what is still there of your order, at today's prices. The rest is sold out or no longer sold."
+    ),
+}
+
+
 def stop_words(code: str) -> tuple[str, bool]:
-    """Say why the shopper was sent back to the cart, and whether that is bad news; nothing for a code that is none."""
-    match code:
-        case "insufficient_stock":
-            return _("Checkout has not started: there is too little of the marked items. Nothing is reserved."), True
-        case "line_unavailable":
-            return _("Checkout has not started: the marked items are no longer sold. Nothing is reserved."), True
-        case "carts_unavailable":
-            return _("Checkout cannot start right now. Please try again in a minute."), True
-        case "reservation_limit":
-            return _("You have too many checkouts open. Finish or cancel one of them first."), True
-        case "checkout_cancelled":
-            return _("This checkout is over. Your cart is kept; you can check out again."), True
-        case "given_back":
-            return _("Checkout cancelled. Your items are no longer reserved; your cart is kept."), False
-        case "ordered_again":
-            return _("The items of your order are in your cart, at today's prices."), False
-        case "ordered_again_partly":
-            return _(
-                "Your cart has what is still there of your order, at today's prices. The rest is sold out or no longer sold."
-            ), False
-        case "nothing_again":
-            return _("Nothing of this order can be bought right now."), True
-        case _:
-            return "", False
+    """Say why the shopper was sent to the cart, and whether that is bad news; nothing for a code that is none."""
+    return str(_STOPPED.get(code) or _ARRIVED.get(code, "")), code in _STOPPED

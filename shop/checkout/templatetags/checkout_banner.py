@@ -18,7 +18,7 @@ register = template.Library()
 
 @register.inclusion_tag("checkout/_banner.html", takes_context=True)
 def open_checkout(context: template.Context) -> dict[str, Any]:
-    """Show “Checkout in progress” with its links, if there is one (two or three queries, none for a visitor without a cart)."""
+    """Show “Checkout in progress” with its links, if there is one; a visitor without a cart costs no query."""
     request: HttpRequest = context["request"]
     principal = find_principal(request)
     now = clock.now()

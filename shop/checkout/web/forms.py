@@ -10,6 +10,7 @@ from django.http import QueryDict
 from django.utils.translation import get_language, to_locale
 from django.utils.translation import gettext as _
 
+from shop.checkout.services.details import COUNTRIES
 from shop.checkout.types import CheckoutView
 from shop.core.errors import RejectedError
 from shop.core.words import detail_words
@@ -62,7 +63,11 @@ def details(typed: Mapping[str, str]) -> dict[str, str | bool]:
 def known(checkout: CheckoutView) -> dict[str, str]:
     """Fill the form with what the checkout knows."""
     address = checkout.address
-    values = {"email": checkout.email, "consent_reminders": "on" if checkout.consent_reminders else ""}
+    values = {
+        "email": checkout.email,
+        "country": DEFAULT_COUNTRY,
+        "consent_reminders": "on" if checkout.consent_reminders else "",
+    }
     if address:
         values |= {name: getattr(address, name) for name in NAMES if name != "email"}
     return values
@@ -77,8 +82,7 @@ def fields(typed: Mapping[str, str], wrong: Mapping[str, str]) -> list[Field]:
     """Build the form's fields in order."""
 
     def field(name: str, label: str, autocomplete: str, **more: object) -> Field:
-        value = typed.get(name, "") or str(more.pop("default", ""))
-        return Field(name, label, value, wrong.get(name, ""), autocomplete, **more)  # type: ignore[arg-type]  # its own fields
+        return Field(name, label, typed.get(name, ""), wrong.get(name, ""), autocomplete, **more)  # type: ignore[arg-type]  # its own fields
 
     return [
         field("email", _("Email"), "email", kind="email", mode="email", hint=_("For the confirmation of your order.")),
@@ -87,7 +91,7 @@ def fields(typed: Mapping[str, str], wrong: Mapping[str, str]) -> list[Field]:
         field("line2", _("Address, second line"), "address-line2", is_optional=True),
         field("city", _("Town or city"), "address-level2"),
         field("postcode", _("Postcode"), "postal-code", is_short=True),
-        field("country", _("Country"), "country", default=DEFAULT_COUNTRY, choices=_countries()),
+        field("country", _("Country"), "country", choices=_countries()),
     ]
 
 
@@ -97,13 +101,8 @@ def country_name(code: str) -> str:
 
 
 def _countries() -> tuple[tuple[str, str], ...]:
-    # CLDR's names; the territories that are no countries (regions, Europe as a whole) have digits or are listed here.
     names = Locale.parse(to_locale(get_language() or "en")).territories
-    pairs = [
-        (code, name)
-        for code, name in names.items()
-        if code.isalpha() and code not in ("EU", "EZ", "UN", "ZZ", "XA", "XB", "QO")
-    ]
+    pairs = [(code, name) for code, name in names.items() if code in COUNTRIES]
     return tuple(sorted(pairs, key=lambda pair: pair[1]))
 
 

@@ -20,9 +20,17 @@ from shop.checkout.web.base import CheckoutPageView, after_payment, checkout_of,
 from shop.checkout.web.starting import ask_agreement, read_amount
 from shop.checkout.web.steps import render_review
 from shop.core import clock
-from shop.core.errors import BusyError
+from shop.core.errors import BusyError, Refusal
 from shop.core.web.pages import see_other, status_of
 from shop.core.words import detail_words, words
+
+_LEADS_TO: dict[type[Refusal], str] = {
+    PaymentDeclinedError: "payment",
+    PaymentInProgressError: "waiting",
+    CheckoutIncompleteError: "delivery",
+    ReservationExpiredError: "review",
+}
+"""Refusals of a payment that a page of its own shows already."""
 
 
 class PayView(CheckoutPageView):
@@ -49,14 +57,8 @@ class PayView(CheckoutPageView):
                 key=key,
                 now=clock.now(),
             )
-        except PaymentDeclinedError:
-            return see_other(step_url("payment", checkout_id))
-        except PaymentInProgressError:
-            return see_other(step_url("waiting", checkout_id))
-        except CheckoutIncompleteError:
-            return see_other(step_url("delivery", checkout_id))
-        except ReservationExpiredError:
-            return see_other(step_url("review", checkout_id))
+        except tuple(_LEADS_TO) as refusal:
+            return see_other(step_url(_LEADS_TO[type(refusal)], checkout_id))
         except PriceChangedError as refusal:
             return ask_agreement(request, refusal, back=step_url("review", checkout_id))
         except (InsufficientStockError, LineUnavailableError, GatewayUnavailableError, BusyError) as refusal:
