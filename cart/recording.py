@@ -131,7 +131,8 @@ def upsert(snapshots: Sequence[Snapshot]) -> int:
     )
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_UPSERT, columns)
-        return len(snapshots) - cursor.rowcount
+        written: int = cursor.rowcount
+    return len(snapshots) - written
 
 
 def bury(entry: Entry, *, error: str, deliveries: int) -> None:

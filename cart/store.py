@@ -109,7 +109,7 @@ def read_both(owner: str) -> tuple[Fields, Fields]:
     names = keys.cart(owner), keys.saved(owner)
 
     def use(client: Client) -> tuple[Fields, Fields]:
-        pipeline = client.pipeline(transaction=False) if isinstance(client, redis.Redis) else client.pipeline()
+        pipeline = redis.pipeline(client)
         cart, saved = pipeline.hgetall(names[0]).hgetall(names[1]).execute()
         return cart, saved
 
@@ -204,7 +204,7 @@ def claim_restore(owner: str) -> Literal["mine", "asking", "none"]:
     name = keys.asked(owner)
 
     def use(client: Client) -> Literal["mine", "asking", "none"]:
-        pipeline = client.pipeline(transaction=False) if isinstance(client, redis.Redis) else client.pipeline()
+        pipeline = redis.pipeline(client)
         is_mine, state = pipeline.set(name, "asking", nx=True, px=ASKING_MS).get(name).execute()
         return "mine" if is_mine else "none" if state == "none" else "asking"
 

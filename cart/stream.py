@@ -68,7 +68,7 @@ def read_new(*, consumer: str, count: int) -> list[Entry]:
 def _read(*, consumer: str, count: int, start: str) -> list[Entry]:
     def use(client: Client) -> list[Entry]:
         names = [keys.events(number) for number in range(conf().partitions)]
-        if isinstance(client, redis.Redis):
+        if not redis.is_cluster(client):
             # COUNT is a stream's; what is more than a batch waits for nobody else, so it is asked for evenly.
             answer: Any = client.xreadgroup(GROUP, consumer, dict.fromkeys(names, start), count=count)
             return _entries(answer)
@@ -130,8 +130,8 @@ def deliveries(*, partition: int, entry_ids: Sequence[str]) -> dict[str, int]:
     def use(client: Client) -> dict[str, int]:
         found: dict[str, int] = {}
         for entry_id in entry_ids:
-            for row in client.xpending_range(name, GROUP, entry_id, entry_id, 1):
-                found[row["message_id"]] = row["times_delivered"]
+            rows: Any = client.xpending_range(name, GROUP, entry_id, entry_id, 1)
+            found.update({row["message_id"]: row["times_delivered"] for row in rows})
         return found
 
     return store.run(use)
@@ -147,7 +147,7 @@ def acknowledge(entries: Sequence[Entry]) -> None:
         by_stream.setdefault(keys.events(entry.partition), []).append(entry.entry_id)
 
     def use(client: Client) -> None:
-        pipeline = client.pipeline(transaction=False) if isinstance(client, redis.Redis) else client.pipeline()
+        pipeline = redis.pipeline(client)
         for name, ids in by_stream.items():
             pipeline.xack(name, GROUP, *ids)
         pipeline.execute()
@@ -191,7 +191,7 @@ def backlog(partition: int) -> tuple[int, int]:
     name = keys.events(partition)
 
     def use(client: Client) -> tuple[int, int]:
-        pipeline = client.pipeline(transaction=False) if isinstance(client, redis.Redis) else client.pipeline()
+        pipeline = redis.pipeline(client)
         length, first = pipeline.xlen(name).xrange(name, count=1).execute()
         return int(length), int(first[0][0].partition("-")[0]) if first else 0
 
@@ -244,9 +244,9 @@ def run_id() -> str:
     """
 
     def use(client: Client) -> str:
-        if isinstance(client, redis.Redis):
+        if not redis.is_cluster(client):
             return str(client.info("server")["run_id"])
-        nodes: Any = client.info("server", target_nodes=redis.RedisCluster.PRIMARIES)
+        nodes: Any = client.info("server", target_nodes="primaries")
         return " ".join(sorted(str(node["run_id"]) for node in nodes.values()))
 
     return store.run(use)
@@ -275,7 +275,7 @@ def versions(owners: Sequence[str]) -> dict[str, int]:
     """
 
     def use(client: Client) -> dict[str, int]:
-        pipeline = client.pipeline(transaction=False) if isinstance(client, redis.Redis) else client.pipeline()
+        pipeline = redis.pipeline(client)
         for owner in owners:
             pipeline.hget(keys.cart(owner), "@version")
         return {owner: int(text) for owner, text in zip(owners, pipeline.execute(), strict=True) if text}

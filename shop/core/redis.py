@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from redis import Redis, RedisCluster, exceptions
 from redis.backoff import NoBackoff
@@ -151,3 +151,13 @@ def call(url: str, use: Callable[[Client], T], *, refusal: type[UnavailableError
 def sha1(script: str) -> str:
     """Name a script as Redis does (`EVALSHA`): SHA-1, which protects nothing here."""
     return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+
+
+def is_cluster(server: Client) -> bool:
+    """Tell whether a client speaks to a cluster, where keys of different slots do not mix in one command."""
+    return isinstance(server, RedisCluster)
+
+
+def pipeline(server: Client) -> Any:  # noqa: ANN401 - its commands give it back, which the library's types do not say
+    """Open a pipeline, not a transaction; execute it in the same function."""
+    return server.pipeline() if isinstance(server, RedisCluster) else server.pipeline(transaction=False)  # type: ignore[no-untyped-call]
