@@ -25,5 +25,5 @@ class NotificationsConf:
 
 
 def conf() -> NotificationsConf:
-    """The settings in force."""
+    """Give the settings in force."""
     return settings.NOTIFICATIONS

@@ -45,7 +45,7 @@ class EmlFileBackend(BaseEmailBackend):
         return written
 
     def _write(self, message: EmailMessage) -> None:
-        content = message.message().as_bytes(linesep="\r\n")
+        content = message.message().as_bytes()
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{clock.now():%Y%m%dT%H%M%S%f}-{new_id('eml')}.eml"
         draft = path.with_suffix(".part")
@@ -58,7 +58,7 @@ class EmlFileBackend(BaseEmailBackend):
 
 def is_in_use() -> bool:
     """Tell whether mails go to files here."""
-    return settings.EMAIL_BACKEND == BACKEND
+    return bool(settings.EMAIL_BACKEND == BACKEND)
 
 
 def list_mails(*, limit: int = 200) -> tuple[StoredMail, ...]:

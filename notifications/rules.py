@@ -32,14 +32,15 @@ def verdict(code: int) -> Verdict:
 
 
 def retry_seconds(attempts: int, chance: float) -> float:
-    """The pause after the given number of tries (≥ 1); `chance` in [0, 1) spreads it by ± 20 %."""
+    """Give the pause after so many tries (≥ 1); `chance` in [0, 1) spreads it by ± 20 %."""
     minutes = RETRY_MINUTES[min(attempts, len(RETRY_MINUTES)) - 1]
     return minutes * 60 * _spread(chance)
 
 
 def offline_seconds(deferrals: int, chance: float) -> float:
-    """The pause after the server was not there `deferrals` times before: 15 s, doubling to 15 min, spread by ± 20 %."""
-    return min(OFFLINE_LIMIT_SECONDS, OFFLINE_SECONDS * 2 ** min(deferrals, 10)) * _spread(chance)
+    """Give the pause after the server was not there `deferrals` times before: 15 s, doubling to 15 min, ± 20 %."""
+    pause: int = min(OFFLINE_LIMIT_SECONDS, OFFLINE_SECONDS << min(deferrals, 10))
+    return pause * _spread(chance)
 
 
 def mask(address: str) -> str:

@@ -94,7 +94,7 @@ def _send(message: Message, token: uuid.UUID, connection: BaseEmailBackend, now:
         return None
     if not _mark_sending(message, token, letter, now):
         return False  # the lease was over and another worker has it
-    return _hand_over(message, token, envelope, now)
+    return _hand_over(message, token, envelope, connection, now)
 
 
 def _mark_sending(message: Message, token: uuid.UUID, letter: Letter, now: datetime) -> bool:
@@ -110,7 +110,9 @@ def _mark_sending(message: Message, token: uuid.UUID, letter: Letter, now: datet
     )
 
 
-def _hand_over(message: Message, token: uuid.UUID, envelope: EmailMultiAlternatives, now: datetime) -> bool | None:
+def _hand_over(
+    message: Message, token: uuid.UUID, envelope: EmailMultiAlternatives, connection: BaseEmailBackend, now: datetime
+) -> bool | None:
     try:
         envelope.send()
     except smtplib.SMTPRecipientsRefused as error:
@@ -120,7 +122,7 @@ def _hand_over(message: Message, token: uuid.UUID, envelope: EmailMultiAlternati
         return _refused(message, token, error.smtp_code, error.smtp_error, now)
     except (OSError, smtplib.SMTPException) as error:
         # The connection broke after the message began: it may have been taken.
-        _close(envelope.get_connection())
+        _close(connection)
         _later(message, token, MessageState.UNKNOWN, type(error).__name__, now)
         return False
     _move(message, token, MessageState.SENT, reason="", now=now)

@@ -28,10 +28,15 @@ class CheckoutConf:
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
-        require(self.gateway in ("fake",), "CHECKOUT_GATEWAY", "must be fake.")
+        require(self.gateway == "fake", "CHECKOUT_GATEWAY", "must be fake.")
         require(60 <= self.lock_seconds <= 86_400, "CHECKOUT_LOCK_SECONDS", "must be from 60 to 86400.")  # noqa: PLR2004
         require(60 <= self.pin_seconds <= 86_400, "CHECKOUT_PIN_SECONDS", "must be from 60 to 86400.")  # noqa: PLR2004
         require(1 <= self.open_checkouts <= 100, "CHECKOUT_OPEN_CHECKOUTS", "must be from 1 to 100.")  # noqa: PLR2004
+        require(
+            any(part.strip() for part in self.webhook_secret.split(",")),
+            "CHECKOUT_WEBHOOK_SECRET",
+            "must hold at least one secret.",
+        )
         require(
             1 <= self.webhook_tolerance_seconds <= 3_600,  # noqa: PLR2004
             "CHECKOUT_WEBHOOK_TOLERANCE_SECONDS",
@@ -40,5 +45,5 @@ class CheckoutConf:
 
 
 def conf() -> CheckoutConf:
-    """The settings in force."""
+    """Give the settings in force."""
     return settings.CHECKOUT

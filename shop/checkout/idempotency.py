@@ -47,7 +47,8 @@ def clean_key(sent: Sequence[str]) -> str:
     """Check the values of the `Idempotency-Key` header, in the order in which they were sent.
 
     :raises IdempotencyKeyMissingError: if there is none.
-    :raises IdempotencyKeyInvalidError: if it was sent twice, is empty, longer than 255, or not printable ASCII without commas.
+    :raises IdempotencyKeyInvalidError: if it was sent twice, is empty, longer than 255 characters, or not printable
+        ASCII without commas.
     """
     if not sent:
         raise IdempotencyKeyMissingError

@@ -95,7 +95,8 @@ DECLINES = {
         "we reserve your items again when you try again."
     ),
     "gateway_unavailable": gettext_lazy(
-        "The payment provider could not be reached. Nothing was charged. Your cart and details are kept. Please try again."
+        "The payment provider could not be reached. Nothing was charged. Your cart and details are kept. "
+        "Please try again."
     ),
 }
 """A payment's `decline_reason` → a sentence; `card_declined` stands for every reason not listed."""

@@ -53,7 +53,7 @@ def mismatch(ours: Claim, theirs: Claim) -> str:
 def price_changes(
     quote: PriceQuote, shown: Mapping[str, Money | None], titles: Mapping[str, str]
 ) -> tuple[PriceChange, ...]:
-    """List the lines whose unit price differs from the one shown before, up or down; a line never shown has no change."""
+    """List the lines whose unit price differs from the one shown before, up or down; one never shown is not listed."""
     return tuple(
         PriceChange(sku_id=line.sku_id, title=titles.get(line.sku_id, line.sku_id), was=was, now=line.unit_price)
         for line in quote.lines

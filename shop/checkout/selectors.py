@@ -147,7 +147,7 @@ def find_order_number(*, owner: str, cart_content_version: int) -> str:
 
 
 def list_order_numbers(*, placed_from: datetime, after: str = "", limit: int = 500) -> tuple[tuple[str, datetime], ...]:
-    """List numbers and times of orders, oldest first, for whoever follows orders: from a time on, or after an order of it."""
+    """List numbers and times of orders, oldest first, for whoever follows them: later than a time and number."""
     since = models.Order.objects.filter(
         Q(placed_at__gt=placed_from) | Q(placed_at=placed_from, number__gt=after),
     )
@@ -155,7 +155,7 @@ def list_order_numbers(*, placed_from: datetime, after: str = "", limit: int = 5
 
 
 def list_refunds(*, settled_from: datetime, after: str = "", limit: int = 500) -> tuple[tuple[str, datetime], ...]:
-    """List ids and times of payments that came too late for their items, oldest first, from a time on or after one of it."""
+    """List ids and times of payments that came too late for their items, oldest first: later than a time and id."""
     since = models.Payment.objects.filter(
         Q(settled_at__gt=settled_from) | Q(settled_at=settled_from, payment_id__gt=after),
         state__in=[PaymentState.REFUND_DUE.value, PaymentState.REFUNDED.value],

@@ -76,13 +76,13 @@ def ready(ref: CartRef | None = None, *, sku_id: str = "MUG", quantity: int = 1)
     return owner, fill(start(owner), owner)
 
 
-def pay(view: CheckoutView, ref: CartRef, token: str = "ok", *, total: int | None = None, key: str = "") -> PaymentView:
+def pay(view: CheckoutView, ref: CartRef, says: str = "ok", *, total: int | None = None, key: str = "") -> PaymentView:
     """Press the pay button."""
     return services.pay(
         checkout_id=view.checkout_id,
         principal=principal_of(ref),
         method="fake",
-        provider_token=token,
+        provider_token=says,
         expected_total=view.total.minor if total is None else total,
         key=key or new_id("key"),
         now=clock.now(),

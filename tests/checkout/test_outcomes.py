@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -171,13 +173,13 @@ def test_a_success_for_a_quote_that_was_replaced_is_refunded() -> None:
     ],
 )
 def test_news_that_contradicts_the_payment_makes_no_order_and_asks_for_review(
-    changed: dict[str, object], reason: str
+    changed: dict[str, Any], reason: str
 ) -> None:
     make_sku()
     ref, view = ready()
     payment = pay(view, ref, "slow")
 
-    applied = services.apply_outcome(outcome=outcome_of(payment.payment_id, **changed), now=clock.now())
+    applied = services.apply_outcome(outcome=replace(outcome_of(payment.payment_id), **changed), now=clock.now())
 
     assert (applied.effect, applied.reason) == ("mismatched", reason)
     assert (Payment.objects.get().state, Payment.objects.get().reason) == ("review", reason)

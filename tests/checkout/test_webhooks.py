@@ -7,9 +7,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-
-
-
 from pytest_django import Settings
 
 from shop.checkout import services
@@ -17,9 +14,8 @@ from shop.checkout.errors import WebhookRefusedError
 from shop.checkout.gateways.port import Outcome
 from shop.checkout.gateways.signing import sign
 from shop.checkout.models import Order, Payment, WebhookEvent
-from shop.checkout.types import PaymentState
 from shop.core import clock
-from tests.checkout.helpers import counters, later, make_sku, offline, outcome_of, pay, ready
+from tests.checkout.helpers import counters, make_sku, offline, outcome_of, pay, ready
 
 pytestmark = pytest.mark.django_db
 
@@ -110,7 +106,9 @@ def test_a_wrong_amount_is_answered_kept_and_parked() -> None:
 
 @pytest.mark.parametrize("kind", ["charge.disputed", "customer.created", "", 7, None])
 def test_unknown_kinds_are_kept_and_parked(kind: object) -> None:
-    body = json.dumps({"id": "evt_9", "type": kind, "more": {"deep": [1]}, "data": {"key": "x", "amount": "1"}}).encode()
+    body = json.dumps(
+        {"id": "evt_9", "type": kind, "more": {"deep": [1]}, "data": {"key": "x", "amount": "1"}}
+    ).encode()
     headers = {"Webhook-Signature": sign(body=body, secret="offline-gateway", at=clock.now())}
     services.receive_webhook(provider="fake", body=body, headers=headers, now=clock.now())
     assert WebhookEvent.objects.get().state == "parked"
@@ -142,7 +140,7 @@ def test_a_clock_that_is_a_little_off_is_borne(shift: int) -> None:
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda value: "",
+        lambda value: value[:0],
         lambda value: value.replace("v1=", "v0="),
         lambda value: value.split(",", maxsplit=1)[1],
         lambda value: value.split(",")[0] + ",v1=" + value.split("v1=")[1].upper(),
@@ -183,7 +181,6 @@ def test_one_good_signature_of_two_is_enough() -> None:
 def test_both_secrets_are_good_during_rotation_and_only_then(settings: Settings) -> None:
     payment_id = waiting()
     body, headers = offline().message(outcome_of(payment_id), event_id="evt_1", at=clock.now())
-
 
     old = settings.CHECKOUT
     settings.CHECKOUT = replace(old, webhook_secret="brand-new")

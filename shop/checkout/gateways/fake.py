@@ -135,7 +135,9 @@ class FakeGateway:
         if not isinstance(event, dict) or not isinstance(event.get("id"), str) or not _is_plain(event["id"]):
             raise WebhookRefusedError
         kind = event["type"][:100] if isinstance(event.get("type"), str) and _is_plain(event["type"]) else ""
-        data = event.get("data") if isinstance(event.get("data"), dict) else {}
+        data = event.get("data")
+        if not isinstance(data, dict):
+            data = {}
         key = data.get("key")
         object_id = key[:100] if isinstance(key, str) and _is_plain(key) else ""
         return GatewayEvent(
@@ -198,7 +200,7 @@ def check_token(token: str) -> None:
 
 
 def secrets() -> tuple[str, ...]:
-    """The secrets that are valid for webhooks, the one to sign with first."""
+    """List the secrets that are valid for webhooks, the one to sign with first."""
     return tuple(part.strip() for part in conf().webhook_secret.split(",") if part.strip())
 
 

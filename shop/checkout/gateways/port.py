@@ -31,7 +31,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the provider says about one charge. Raw values: they are compared with our payment before they are believed."""
+    """What the provider says about one charge: raw values, compared with our payment before they are believed."""
 
     key: str
     reference: str

@@ -17,7 +17,7 @@ from shop.checkout.services import rows
 from shop.checkout.services.quoting import offer, shown_in_checkout
 from shop.checkout.types import CheckoutView, Principal
 from shop.core.db import retrying
-from shop.core.errors import ErrorDetail, RejectedError, Refusal
+from shop.core.errors import ErrorDetail, Refusal, RejectedError
 
 ADDRESS_FIELDS: Mapping[str, int] = {
     "name": 100,
@@ -32,7 +32,7 @@ ADDRESS_FIELDS: Mapping[str, int] = {
 OPTIONAL_FIELDS = frozenset({"line2", "region"})
 MAIL_LIMIT = 254
 
-COUNTRIES = frozenset(code for code in Locale("en").territories if re.fullmatch(r"[A-Z]{2}", code)) - {
+COUNTRIES = frozenset(code for code in map(str, Locale("en").territories) if re.fullmatch(r"[A-Z]{2}", code)) - {
     "EU",
     "EZ",
     "UN",
@@ -117,7 +117,7 @@ def _fill(row: models.Checkout, details: Mapping[str, str | bool]) -> None:
         row.email = email
     given = {name: _clean(str(details[name])) for name in ADDRESS_FIELDS if name in details}
     if given:
-        address = {name: "" for name in ADDRESS_FIELDS} | row.address | given
+        address = dict.fromkeys(ADDRESS_FIELDS, "") | row.address | given
         address["country"] = address["country"].upper()
         if address["country"] not in WITHOUT_POSTCODES:
             address["postcode"] = address["postcode"].upper()
@@ -167,7 +167,7 @@ def _email_code(value: str) -> str:
 
 
 def is_typed_text(text: str) -> bool:
-    """Tell whether `text` is one line of what people type: any script, but no control characters or halves of characters."""
+    """Tell whether `text` is one line as people type it: any script, no control characters or half characters."""
     return not any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)
 
 

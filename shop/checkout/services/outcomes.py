@@ -198,7 +198,7 @@ def _move(payment: models.Payment, state: PaymentState, *, reason: str, now: dat
 def reopen(checkout: models.Checkout, payment: models.Payment, *, release_cause: str, now: datetime) -> None:
     """Open a locked checkout again whose payment came to nothing: typed data and price lock stay.
 
-    Its units go back, unless `release_cause` is empty. If the owner has opened another checkout meanwhile, this one ends.
+    Its units go back, unless `release_cause` is empty. If the owner has another one open by now, this one ends.
     """
     others = checkout.payments.filter(state__in=models.payments.RUNNING).exclude(pk=payment.pk)
     if checkout.state != CheckoutState.PAYING.value or others.exists():

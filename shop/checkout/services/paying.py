@@ -190,7 +190,7 @@ def _require_agreed(row: models.Checkout, *, principal: Principal, expected_tota
 def _begin(
     row: models.Checkout, fresh: Offer | None, *, method: str, key: str, expected_total: int, now: datetime
 ) -> models.Payment | PaymentView:
-    """Move the checkout to paying, reserve, pin, and commit the payment's row; or give the payment that won the race."""
+    """Move the checkout to paying, reserve, pin, commit the payment's row; or give the payment that won the race."""
 
     @retrying
     def write() -> models.Payment | PaymentView:
@@ -227,7 +227,7 @@ def _begin(
 
 
 def _lock_cart(row: models.Checkout) -> None:
-    """Keep the cart from being changed while it is paid for; a payment waits neither for Redis nor for another payment."""
+    """Keep the cart from being changed while it is paid for; no payment waits for Redis or for another payment."""
     try:
         cart_services.lock_for_payment(
             ref=rows.ref_of(row.owner), checkout_id=row.checkout_id, seconds=conf().pin_seconds

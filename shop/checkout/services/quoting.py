@@ -83,12 +83,12 @@ def offer(
 
 
 def shown_in_checkout(row: models.Checkout) -> dict[str, Money | None]:
-    """The unit prices of a checkout's frozen quote."""
+    """Give the unit prices of a checkout's frozen quote, by SKU."""
     return {line.sku_id: Money(line.unit_price_minor, row.currency) for line in row.lines.all()}
 
 
 def frozen_quote(row: models.Checkout) -> PriceQuote:
-    """The quote of a checkout as it stands."""
+    """Give the quote of a checkout as it stands."""
     lines = tuple(
         QuoteLine(
             sku_id=line.sku_id,

@@ -35,7 +35,7 @@ def ref_of(owner: str) -> CartRef:
 
 
 def serialize_owner(owner: str) -> None:
-    """Let one request at a time of this owner open or change which checkout is open. Lasts as long as the transaction."""
+    """Let one request at a time of this owner change which checkout is open, until the transaction ends."""
     rows("SELECT 1 FROM pg_advisory_xact_lock(hashtextextended(%s, 5150))", [f"checkout:{owner}"])
 
 
@@ -110,7 +110,7 @@ def freeze(row: models.Checkout, lines: Sequence[FrozenLine], *, now: datetime, 
 
 
 def demands(row: models.Checkout) -> tuple[StockDemand, ...]:
-    """What the lines of a checkout take from stock."""
+    """Say what the lines of a checkout take from stock."""
     return tuple(StockDemand(line.sku_id, line.quantity) for line in row.lines.all())
 
 
