@@ -6,10 +6,12 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from shop import health
+from shop.api.fallback import nothing_here
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("shop.api.urls")),
     path("api/", include("shop.api.fallback")),
+    path("api", nothing_here),
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
@@ -41,9 +42,22 @@ IF_MATCH = OpenApiParameter(
 )
 
 
+@dataclass(eq=False)
+class StaleCartError(CartChangedError):
+    """The same refusal with the present cart, so that the client need not ask for it."""
+
+    cart: Cart
+
+
 @current_state.register
 def _cart_changed(refusal: CartChangedError) -> dict[str, Any]:
     return {"cart_version": refusal.version, "etag": etag(refusal.version)}
+
+
+@current_state.register
+def _stale(refusal: StaleCartError) -> dict[str, Any]:
+    present = cart_json(refusal.cart)
+    return {"cart_version": present["version"], "etag": present["etag"], "items": present["items"]}
 
 
 class CartApiView(ApiView):
@@ -69,7 +83,11 @@ class CartApiView(ApiView):
     ) -> Response:
         """Apply a change to the caller's cart and answer with the cart afterwards."""
         expand = read_expand(plain(request), EXPANSIONS)
-        done = identity.perform(plain(request), apply)
+        try:
+            done = identity.perform(plain(request), apply)
+        except CartChangedError as refusal:
+            present = selectors.get_cart(ref=identity.cart_ref(plain(request)))
+            raise StaleCartError(refusal.version, cart=present) from None
         change = done.result
         warnings = warnings_json((*change.warnings, *ignored_identity(plain(request))))
         answer = self.represent(change.cart, expand)

@@ -34,7 +34,7 @@ def clean(changes: Sequence[LineChange]) -> tuple[LineChange, ...]:
         pointer = change.pointer or (pointer_of(sku_id) if sku_id else "/sku_id")
         minimum = _MINIMUM[change.op]
         if sku_id is None:
-            impossible.append(ErrorDetail(pointer, "invalid_sku"))
+            impossible.append(ErrorDetail(_sku_pointer(pointer), "invalid_sku"))
             continue
         if type(change.quantity) is not int:
             invalid.append(ErrorDetail(pointer, "not_an_integer"))
@@ -73,12 +73,18 @@ def check_sold(changes: Iterable[LineChange], offers: Offers) -> None:
     unknown = [c for c in wanted if c.sku_id not in offers.cards]
     withdrawn = [c for c in wanted if c.sku_id in offers.cards and not offers.is_sold(c.sku_id)]
     errors = tuple(
-        ErrorDetail(c.pointer, "sku_unknown" if c in unknown else "sku_not_sellable") for c in (*unknown, *withdrawn)
+        ErrorDetail(_sku_pointer(c.pointer), "sku_unknown" if c in unknown else "sku_not_sellable")
+        for c in (*unknown, *withdrawn)
     )
     if unknown:
         raise SkuUnknownError(unknown[0].sku_id, errors=errors)
     if withdrawn:
         raise SkuNotSellableError(withdrawn[0].sku_id, errors=errors)
+
+
+def _sku_pointer(pointer: str) -> str:
+    """Point at the SKU beside a quantity: `/items/0/quantity` → `/items/0/sku_id`."""
+    return pointer.removesuffix("/quantity") + "/sku_id" if pointer.endswith("/quantity") else pointer
 
 
 def to_operation(change: LineChange, offers: Offers, *, is_clamping: bool) -> Operation:

@@ -132,6 +132,7 @@ def validated(serializer: type[serializers.Serializer[Any]], data: object) -> di
     :raises ApiProblem: `unknown_parameter`, if it has fields of other names.
     :raises ValidationError: if it does not fit.
     """
-    checked = serializer(data=data)
+    # DRF takes null for "no value" and would not ask the serializer.
+    checked = serializer(data=() if data is None else data)
     checked.is_valid(raise_exception=True)
     return dict(checked.validated_data)

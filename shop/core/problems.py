@@ -29,7 +29,7 @@ from shop.core.words import detail_words, words
 
 logger = logging.getLogger(__name__)
 
-API_PREFIX = "/api/"
+API_PATH = "/api"
 PROBLEM_PATH = "/api/v1/problems/"
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
@@ -60,6 +60,11 @@ class ApiProblem(Exception):  # noqa: N818 - it is the problem that is sent
 def current_state(refusal: Exception) -> dict[str, Any]:
     """Say what the client should know of the present state; apps register theirs in `api/problems.py`."""
     return {}
+
+
+def is_api(path: str) -> bool:
+    """Tell whether a path belongs to the API: its failures are problems, never pages."""
+    return path == API_PATH or path.startswith(API_PATH + "/")
 
 
 def status_of(refusal: Refusal | type[Refusal]) -> int:
@@ -267,7 +272,7 @@ class ApiProblemMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Pass the request on and look at the answer."""
         response = self.get_response(request)
-        if response.status_code < 400 or not request.path_info.startswith(API_PREFIX):  # noqa: PLR2004 - failures
+        if response.status_code < 400 or not is_api(request.path_info):  # noqa: PLR2004 - failures
             return response
         if response.get("Content-Type", "").startswith(CONTENT_TYPE):
             return response
@@ -280,7 +285,7 @@ class ApiProblemMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer for views that are not DRF's."""
-        if not request.path_info.startswith(API_PREFIX) or getattr(settings, "DEBUG_PROPAGATE_EXCEPTIONS", False):
+        if not is_api(request.path_info) or getattr(settings, "DEBUG_PROPAGATE_EXCEPTIONS", False):
             return None
         if sys.exc_info()[1] is not None:
             _record(error, request)

@@ -58,7 +58,7 @@ def test_limits_are_told_with_their_number(quantity: int, code: str) -> None:
 
 @pytest.mark.parametrize("data", [[], "text", 1, None, True])
 def test_anything_but_an_object_at_the_top_is_refused(data: object) -> None:
-    assert _errors(_Line, data) in ([("", "expected_object")], [("", "null")])
+    assert _errors(_Line, data) == [("", "expected_object")]
 
 
 def test_all_wrong_fields_are_named_at_once() -> None:
