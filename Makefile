@@ -58,8 +58,8 @@ format: setup ## rewrite Python and templates in the house format
 schema: setup ## write docs/openapi.yaml from the code
 	@$(OFFLINE) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
-bench: setup ## run the benchmarks in tests/bench
-	@$(BIN)/python -m pytest tests/bench -n0 -p no:randomly -s -m bench $(PYTEST_ARGS)
+bench: setup ## measure against a floor in one run, write docs/benchmarks.md (needs wrk)
+	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
 
 migrate: setup ## bring the database of the running demo, or of DATABASE_URL, up to date
 	@$(BIN)/python manage.py migrate
