@@ -1,0 +1,125 @@
+"""Processes killed in the middle of a payment: the money, the order and the cart come together afterwards."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import pytest
+from pytest_django import Settings
+
+from cart.types import CartRef
+from shop.checkout import services
+from shop.checkout.models import Checkout, FakeCharge, Order, Payment, WebhookEvent
+from shop.checkout.types import CheckoutView
+from shop.core import clock
+from shop.embedded.ports import free_port
+from tests.checkout.helpers import (
+    cart_of,
+    counters,
+    later,
+    make_sku,
+    offline,
+    outcome_of,
+    pay,
+    principal_of,
+    ready,
+    start,
+)
+from tests.conftest import RunProcess
+
+pytestmark = [pytest.mark.fault, pytest.mark.django_db(transaction=True)]
+
+PAY_AND_DIE = """
+import os, signal, sys
+import django
+django.setup()
+from shop.checkout import services
+from shop.checkout.services import outcomes, paying
+from shop.checkout.types import Principal
+from shop.core import clock
+where, checkout_id, owner, total = sys.argv[1:]
+module, name = {"before_applying": (paying, "apply_outcome"), "before_clearing": (outcomes, "finish_order")}[where]
+setattr(module, name, lambda **_: os.kill(os.getpid(), signal.SIGKILL))
+services.pay(checkout_id=checkout_id, principal=Principal(owner=owner, user_id=None), method="fake",
+             provider_token="ok", expected_total=int(total), key="k", now=clock.now())
+"""
+
+
+def pay_and_die(run_process: RunProcess, where: str, ref: CartRef, view: CheckoutView) -> None:
+    """Pay in a process of its own that is killed at one point."""
+    argv = [sys.executable, "-c", PAY_AND_DIE, where, view.checkout_id, ref.owner, str(view.total.minor)]
+    with run_process(argv) as process:
+        assert process.wait() in (-9, 137), process.output()
+
+
+def test_killed_between_commit_and_clearing_the_sweep_clears_the_cart(run_process: RunProcess) -> None:
+    make_sku()
+    ref, view = ready()
+
+    pay_and_die(run_process, "before_clearing", ref, view)
+
+    assert Order.objects.count() == 1
+    assert cart_of(ref) == {"MUG": 1}
+    assert services.finish_checkouts(now=later(10)) == 1
+    assert cart_of(ref) == {}
+    assert counters() == (49, 0)
+
+
+def test_killed_after_the_charge_reconciliation_makes_the_order(run_process: RunProcess) -> None:
+    make_sku()
+    ref, view = ready()
+
+    pay_and_die(run_process, "before_applying", ref, view)
+
+    assert (FakeCharge.objects.count(), Order.objects.count()) == (1, 0)
+    assert Payment.objects.get().state == "created"
+    services.reconcile_payments(now=later(11))
+    assert Order.objects.count() == FakeCharge.objects.count() == 1
+    assert cart_of(ref) == {}
+
+
+def test_killed_after_the_charge_the_same_key_does_not_charge_again(run_process: RunProcess) -> None:
+    make_sku()
+    ref, view = ready()
+    pay_and_die(run_process, "before_applying", ref, view)
+
+    assert pay(view, ref, key="k").state.value == "created"
+
+    assert FakeCharge.objects.count() == 1
+    assert start(ref).state.value == "paying"
+    payment = Payment.objects.get()
+    found = services.check_payment(
+        checkout_id=view.checkout_id, payment_id=payment.payment_id, principal=principal_of(ref), now=clock.now()
+    )
+    assert found.order_number
+
+
+def test_with_the_carts_redis_down_a_payment_still_becomes_an_order_and_the_cart_is_cleared_later(
+    settings: Settings,
+) -> None:
+    make_sku()
+    ref, view = ready()
+    payment = pay(view, ref, "slow")
+    alive = settings.CART
+    settings.CART = replace(alive, redis_url=f"redis://127.0.0.1:{free_port()}/0")
+
+    body, headers = offline().message(outcome_of(payment.payment_id), event_id="evt_1", at=clock.now())
+    services.receive_webhook(provider="fake", body=body, headers=headers, now=clock.now())
+
+    assert Order.objects.get().cart_cleared_at is None
+    assert WebhookEvent.objects.get().state == "processed"
+    assert services.finish_checkouts(now=later(10)) == 0
+    settings.CART = alive
+    assert cart_of(ref) == {"MUG": 1}
+    assert services.finish_checkouts(now=later(10)) == 1
+    assert cart_of(ref) == {}
+
+
+def test_with_the_carts_redis_down_paying_works(settings: Settings) -> None:
+    make_sku()
+    ref, view = ready()
+    settings.CART = replace(settings.CART, redis_url=f"redis://127.0.0.1:{free_port()}/0")
+
+    assert pay(view, ref).order_number
+    assert Checkout.objects.get().state == "completed"
