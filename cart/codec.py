@@ -111,4 +111,10 @@ def decode_cart(ref: CartRef | None, fields: Mapping[str, str], *, currency: str
         acknowledged=tuple(json.loads(fields.get("@acks", "[]"))),
         locked_by=locked_by,
         locked_until=from_micros(int(locked_until)) if locked_until else None,
+        merge_undo=_merge_undo(fields) if "@receipt" in fields else "",
     )
+
+
+def _merge_undo(fields: Mapping[str, str]) -> str:
+    merges = json.loads(fields.get("@merges", "[]"))
+    return str(merges[-1].get("undo", "")) if merges else ""

@@ -94,6 +94,8 @@ class Cart:
     locked_by: str = ""
     """The checkout that is paying for this cart, while it is."""
     locked_until: datetime | None = None
+    merge_undo: str = ""
+    """The token with which the merge of the receipt can be undone; empty without a receipt."""
 
     @property
     def units(self) -> int:

@@ -11,5 +11,5 @@ class CheckoutConfig(AppConfig):
     verbose_name = "Checkout"
 
     def ready(self) -> None:
-        """Connect the words of this app's refusals."""
-        from shop.checkout import messages  # noqa: F401
+        """Connect the words of this app's refusals, and its receiver."""
+        from shop.checkout import messages, receivers  # noqa: F401
