@@ -67,6 +67,9 @@ class CartApiView(ApiView):
     vary = ("Cookie", "Cart-Session", "X-Session-Token")
     limited = {"PUT": "cart_writes", "POST": "cart_writes", "PATCH": "cart_writes", "DELETE": "cart_writes"}
 
+    makes_lines = False
+    """A PUT here that makes a line is answered with 201."""
+
     def operation_id(self, request: Request, *, is_required: bool = False) -> str:
         """Make the script's operation id of the client's key: the same key on another address is another operation."""
         key = self.key(request, is_required=is_required)
@@ -98,7 +101,7 @@ class CartApiView(ApiView):
         answer["warnings"] = warnings
         if change.undo:
             answer["undo"] = change.undo
-        is_new = change.added_new and request.method == "PUT"
+        is_new = change.added_new and self.makes_lines and request.method == "PUT"
         response = Response(answer, status=201 if is_new else 200, headers=headers)
         identity.attach_session(response, plain(request), cart=change.cart, new_token=done.new_token)
         return response

@@ -161,6 +161,9 @@ class WarningSchema(serializers.Serializer[Any]):
     code = serializers.CharField()
     sku_id = serializers.CharField(required=False)
     detail = serializers.CharField()
+    requested = serializers.IntegerField(required=False)
+    quantity = serializers.IntegerField(required=False, help_text="What it became.")
+    buyable = serializers.IntegerField(required=False)
 
 
 class CartSchema(serializers.Serializer[Any]):

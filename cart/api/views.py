@@ -141,6 +141,8 @@ class LineListView(CartApiView):
 class LineView(CartApiView):
     """`/cart/items/{sku_id}`."""
 
+    makes_lines = True
+
     @extend_schema(
         operation_id="set_line",
         tags=["cart"],

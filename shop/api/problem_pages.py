@@ -6,15 +6,17 @@ import dataclasses
 from collections.abc import Iterator
 from functools import cache
 from inspect import cleandoc
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from pricing.conf import conf as pricing_conf
 from shop.core.api import ApiView
 from shop.core.errors import Refusal, UnavailableError
+from shop.core.money import Money
 from shop.core.problem_codes import EDGE
 from shop.core.problems import PROBLEM_PATH, ApiProblem, status_of
 from shop.core.words import words
@@ -46,20 +48,23 @@ def refusals() -> dict[str, type[Refusal]]:
     return found
 
 
+def _sample(kind: Any) -> Any:  # noqa: ANN401 - a type, and a value of it
+    """Make a value of a field's type: nothing, nought, or a value made of such."""
+    if kind is Money:
+        return Money(0, pricing_conf().currency)
+    if kind in (int, str, bool):
+        return pricing_conf().currency if kind is str else kind()
+    if get_origin(kind) is tuple:
+        return ()
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        hints = get_type_hints(kind)
+        return kind(**{field.name: _sample(hints[field.name]) for field in dataclasses.fields(kind) if field.init})
+    return None
+
+
 def _title(kind: type[Refusal]) -> str:
-    """Give the title, which is the same for every case of a code, from an example without numbers."""
-    example = kind.__new__(kind)
-    for field in dataclasses.fields(kind):
-        kind_of_field = str(field.type)
-        value: object = None
-        if kind_of_field.startswith("tuple"):
-            value = ()
-        elif kind_of_field == "int":
-            value = 0
-        elif kind_of_field == "str":
-            value = ""
-        setattr(example, field.name, value)
-    return str(words(example).title)
+    """Give the title, which is the same for every case of a code, from an example."""
+    return str(words(_sample(kind)).title)
 
 
 def page(code: str) -> dict[str, Any]:

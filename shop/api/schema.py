@@ -1,7 +1,9 @@
-"""The API's own description, OpenAPI 3.1."""
+"""The API's own description, OpenAPI 3.1: what drf-spectacular finds, and what stands outside of its sight."""
 
 from __future__ import annotations
 
+import json
+import re
 from functools import cache
 from typing import Any
 
@@ -12,7 +14,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from shop.api.signing_in import SCHEMAS as SIGNING_IN_SCHEMAS
+from shop.api.signing_in import paths as signing_in_paths
 from shop.core.api import ApiView
+
+_SCHEMA_NAME = re.compile(r'"(#/components/schemas/)?(\w+)Schema"')
 
 
 class SessionTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself
@@ -27,7 +33,7 @@ class SessionTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
             "type": "apiKey",
             "in": "header",
             "name": "X-Session-Token",
-            "description": "`meta.session_token` of `POST /api/v1/auth/app/v1/auth/login`.",
+            "description": "`meta.session_token` of the answer to signing in.",
         }
 
 
@@ -77,29 +83,38 @@ PROBLEM_SCHEMA: dict[str, Any] = {
         "current": {"type": "object", "description": "The present state, where that helps to go on."},
     },
 }
+FAILURE: dict[str, Any] = {
+    "description": "Failed; nothing was changed.",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+CONDITIONAL_TAGS = frozenset({"cart", "saved list", "catalog", "orders"})
+"""What is answered with 304 to `If-None-Match`."""
 
 
-def add_problems(result: dict[str, Any], generator: object, request: object, public: bool) -> dict[str, Any]:  # noqa: FBT001 - spectacular's hook
-    """Say of every operation that its failures are problems, and of carts that a guest's session opens them."""
-    components = result.setdefault("components", {})
-    components["schemas"] = dict(sorted((components.get("schemas", {}) | {"Problem": PROBLEM_SCHEMA}).items()))
-    components.setdefault("securitySchemes", {})["cartSession"] = {
+def complete(result: dict[str, Any], generator: object, request: object, public: bool) -> dict[str, Any]:  # noqa: FBT001 - spectacular's hook
+    """Add what is true of every address: problems, conditional reads, guests; and allauth's addresses."""
+    found: dict[str, Any] = json.loads(_SCHEMA_NAME.sub(r'"\1\2"', json.dumps(result, default=str)))
+    for operations in found["paths"].values():
+        for method, operation in operations.items():
+            responses = operation["responses"]
+            if method == "get" and CONDITIONAL_TAGS & set(operation["tags"]):
+                responses["304"] = {"description": "Not changed since `If-None-Match`."}
+            responses["default"] = FAILURE
+            security = operation.get("security", [])
+            if any("sessionToken" in entry for entry in security):
+                security[:0] = [{}, {"cartSession": []}]
+    found["paths"] = dict(sorted((found["paths"] | signing_in_paths(FAILURE)).items()))
+    components = found["components"]
+    components["schemas"] = dict(
+        sorted((components["schemas"] | SIGNING_IN_SCHEMAS | {"Problem": PROBLEM_SCHEMA}).items()),
+    )
+    components["securitySchemes"]["cartSession"] = {
         "type": "apiKey",
         "in": "header",
         "name": "Cart-Session",
         "description": "A guest's cart, issued by the first change.",
     }
-    failure = {
-        "description": "Failed; nothing was changed.",
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-    for operations in result["paths"].values():
-        for operation in operations.values():
-            operation["responses"]["default"] = failure
-            security = operation.get("security", [])
-            if any("sessionToken" in entry for entry in security):
-                security.insert(0, {"cartSession": []})
-    return result
+    return found
 
 
 @cache

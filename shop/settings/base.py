@@ -167,9 +167,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "COMPONENT_SPLIT_PATCH": False,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "shop.api.schema.add_problems",
+        "shop.api.schema.complete",
     ],
     "ENUM_NAME_OVERRIDES": {
         "AvailabilityState": "inventory.types.AvailabilityState",

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from django.urls import reverse
+
 from pricing.types import PriceQuote
 from shop.checkout.types import (
     Address,
     CheckoutView,
     OrderSlice,
     OrderView,
+    PaymentState,
     PaymentView,
     PriceChange,
 )
@@ -64,7 +67,7 @@ def checkout_json(view: CheckoutView) -> dict[str, Any]:
 
 def payment_json(view: PaymentView) -> dict[str, Any]:
     """Write a payment for its payer."""
-    return {
+    body: dict[str, Any] = {
         "id": view.payment_id,
         "checkout_id": view.checkout_id,
         "state": view.state,
@@ -72,6 +75,9 @@ def payment_json(view: PaymentView) -> dict[str, Any]:
         "order_number": view.order_number or None,
         "decline_reason": view.decline_reason or None,
     }
+    if view.state is PaymentState.REQUIRES_ACTION:
+        body["next_action"] = {"type": "redirect", "url": reverse("checkout:bank", args=[view.checkout_id])}
+    return body
 
 
 def order_json(view: OrderView) -> dict[str, Any]:

@@ -1,0 +1,121 @@
+"""How much each address asks of PostgreSQL and Redis: the same for one line as for a hundred."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from shop.accounts.models import User
+from tests.api.helpers import Api, sell
+
+PASSWORD = "trolley-demo-1"
+
+
+@contextmanager
+def commands(client: redis.Redis) -> Iterator[list[str]]:
+    """Gather the commands that the cart's Redis is sent from outside (not by scripts)."""
+    seen: list[str] = []
+    database = int(settings.CART.redis_url.rpartition("db=")[2] or settings.CART.redis_url.rpartition("/")[2] or 0)
+    client.ping()  # connects; its greeting is not counted
+    with redis.Redis.from_url(settings.CART.redis_url) as other, other.monitor() as monitor:
+        yield seen
+        client.echo("the end")
+        for command in monitor.listen():
+            name = command["command"].split()[0].upper()
+            if name == "ECHO":
+                break
+            if command["client_type"] != "lua" and command["db"] == database:
+                seen.append(name)
+
+
+@pytest.fixture
+def shelf(db: None) -> list[str]:
+    """Put a hundred SKUs on the shelf."""
+    return [sell(f"SKU-{number:03}") for number in range(100)]
+
+
+def _fill(api: Api, shelf: list[str], lines: int) -> None:
+    answer = api("PATCH", "cart", {"items": [{"sku_id": sku_id, "quantity": 1} for sku_id in shelf[:lines]]})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("lines", [1, 99])
+def test_a_minimal_read_of_a_guest_is_one_command_and_no_sql(
+    api: Api,
+    shelf: list[str],
+    cart_redis: Any,
+    lines: int,
+) -> None:
+    _fill(api, shelf, lines)
+
+    with CaptureQueriesContext(connection) as queries, commands(cart_redis) as sent:
+        assert len(api("GET", "cart").json()["items"]) == lines
+    assert (len(queries), sent) == (0, ["HGETALL"])
+
+    with CaptureQueriesContext(connection) as queries, commands(cart_redis) as sent:
+        assert api("GET", "cart/count").json() == {"units": lines}
+    assert (len(queries), sent) == (0, ["HGETALL"])
+
+
+@pytest.mark.parametrize("lines", [1, 99])
+def test_an_expanded_read_is_one_pipeline_and_three_queries(
+    api: Api,
+    shelf: list[str],
+    cart_redis: Any,
+    lines: int,
+) -> None:
+    _fill(api, shelf, lines)
+
+    with CaptureQueriesContext(connection) as queries, commands(cart_redis) as sent:
+        api("GET", "cart?expand=page")
+
+    assert (len(queries), sent) == (3, ["HGETALL", "HGETALL"])
+
+
+@pytest.mark.parametrize("lines", [1, 99])
+def test_a_change_is_one_script_and_at_most_three_queries(
+    api: Api,
+    shelf: list[str],
+    cart_redis: Any,
+    lines: int,
+) -> None:
+    _fill(api, shelf, lines)
+
+    for method, path, data, most in (
+        ("PUT", f"cart/items/{shelf[0]}", {"quantity": 2}, 3),
+        ("PATCH", "cart", {"items": [{"sku_id": sku_id, "quantity": 3} for sku_id in shelf]}, 3),
+        ("DELETE", f"cart/items/{shelf[0]}", None, 0),
+        ("DELETE", "cart", None, 0),
+    ):
+        with CaptureQueriesContext(connection) as queries, commands(cart_redis) as sent:
+            assert api(method, path, data).status_code == 200
+        assert (len(queries) <= most, sent) == (True, ["EVALSHA"]), [q["sql"] for q in queries]
+
+
+def test_a_customer_costs_one_query_more(api: Api, shelf: list[str], cart_redis: Any) -> None:
+    User.objects.create_user("ada@example.com", PASSWORD)
+    api.sign_in("ada@example.com", PASSWORD)
+    _fill(api, shelf, 5)
+
+    with CaptureQueriesContext(connection) as queries, commands(cart_redis) as sent:
+        api("GET", "cart")
+    assert (len(queries), sent) == (1, ["HGETALL"])
+
+    with CaptureQueriesContext(connection) as queries, commands(cart_redis) as sent:
+        api("DELETE", "cart")
+    assert (len(queries), sent) == (1, ["EVALSHA"])
+
+
+@pytest.mark.parametrize("limit", [1, 100])
+def test_the_list_of_skus_is_three_queries(api: Api, shelf: list[str], limit: int) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert len(api("GET", f"skus?limit={limit}").json()["items"]) == limit
+
+    assert len(queries) == 3
