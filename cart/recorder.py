@@ -56,18 +56,13 @@ def consumer_name() -> str:
 def run(*, should_stop: Callable[[], bool], sleep: Callable[[float], object] = time.sleep) -> int:
     """Record events until `should_stop`; give back how many were recorded. Outages are waited out, with back-off."""
     recorder = Recorder(consumer_name(), should_stop)
-    is_prepared = False
     while not should_stop():
         try:
-            if not is_prepared:
-                stream.make_groups()
-                is_prepared = True
             if not _turn(recorder):
                 sleep(POLL_SECONDS)
             recorder.backoff_seconds = POLL_SECONDS
         except (CartsUnavailableError, OperationalError, InterfaceError) as error:
             log.warning("recorder_waits", extra={"reason": type(error).__name__})
-            is_prepared = False
             close_old_connections()
             recorder.backoff_seconds = min(recorder.backoff_seconds * 2, MAX_BACKOFF_SECONDS)
             sleep(recorder.backoff_seconds)
@@ -81,8 +76,7 @@ def drain(*, idle_ms: int = IDLE_MS) -> int:
     :raises OperationalError: if PostgreSQL cannot.
     """
     recorder = Recorder(consumer_name(), lambda: False)
-    stream.make_groups()
-    comparing.compare_if_restarted()
+    _compare()
     while entries := stream.read_new(consumer=recorder.consumer, count=BATCH):
         record(recorder, entries)
     _claim(recorder, idle_ms)
@@ -96,7 +90,7 @@ def _turn(recorder: Recorder) -> bool:
     if now - recorder.kept_house_at >= HOUSEKEEPING_SECONDS:
         recorder.kept_house_at = now
         # Before anything is read: an older file of Redis may have come back, with events long recorded.
-        comparing.compare_if_restarted()
+        _compare()
         _keep_house(recorder)
         close_old_connections()
     if now - recorder.claimed_at >= CLAIM_SECONDS:
@@ -106,6 +100,14 @@ def _turn(recorder: Recorder) -> bool:
     for start in range(0, len(entries), BATCH):
         _record_patiently(recorder, entries[start : start + BATCH])
     return bool(entries)
+
+
+def _compare() -> None:
+    """Compare carts if Redis was restarted. A server that is full cannot be put right; it is tried again later."""
+    try:
+        comparing.compare_if_restarted()
+    except CartsUnavailableError:
+        log.warning("recorder_could_not_compare")
 
 
 def _record_patiently(recorder: Recorder, entries: Sequence[Entry]) -> None:
@@ -196,4 +198,8 @@ def _keep_house(recorder: Recorder) -> None:
         stream.drop_consumers(partition=partition, idle_ms=FORGET_MS)
     now = to_micros(clock.now())
     age = max(0.0, now / 1_000_000 - oldest_ms / 1_000) if oldest_ms else 0.0
-    stream.give_sign(Sign(now, waiting, round(age, 3)))
+    try:
+        stream.give_sign(Sign(now, waiting, round(age, 3)))
+    except CartsUnavailableError:
+        # A full server still lets us read, acknowledge and trim, which is what makes room; it alone takes no sign.
+        log.warning("recorder_gave_no_sign")

@@ -161,3 +161,8 @@ def is_cluster(server: Client) -> bool:
 def pipeline(server: Client) -> Any:  # noqa: ANN401 - its commands give it back, which the library's types do not say
     """Open a pipeline, not a transaction; execute it in the same function."""
     return server.pipeline() if isinstance(server, RedisCluster) else server.pipeline(transaction=False)  # type: ignore[no-untyped-call]
+
+
+def mend(url: str) -> None:
+    """Forget that the server at `url` did not answer; for tests and for whoever has just repaired it."""
+    _breaker(url).mend()

@@ -1,0 +1,1 @@
+"""What holds when a server, a process or an answer is taken away."""

@@ -1,0 +1,231 @@
+"""Carts while Redis, PostgreSQL or the recorder is away."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from cart import recorder, selectors, services, stream
+from cart.errors import CartsUnavailableError
+from cart.models import CartRecord
+from shop.core import redis as connections
+from shop.embedded import redis_server
+from shop.embedded.ports import free_port
+from tests.cart.helpers import NOW, customer, make_sku, new_guest, quantities
+
+pytestmark = pytest.mark.fault
+
+
+class OwnRedis:
+    """A Redis of the test's own, to be stopped, frozen and started again on the same file."""
+
+    def __init__(self, program: str, directory: Path) -> None:
+        self.program = program
+        self.directory = directory
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        arguments = ["--port", str(self.port), "--dir", str(self.directory), "--save", "", "--appendonly", "yes"]
+        self.process = subprocess.Popen([self.program, *arguments], stdout=subprocess.DEVNULL)
+        with redis.Redis(port=self.port) as client:
+            ends = time.monotonic() + 10
+            while time.monotonic() < ends:
+                try:
+                    client.ping()
+                    return
+                except redis.RedisError:
+                    time.sleep(0.02)
+        raise AssertionError("Redis did not start")
+
+    def send(self, number: int) -> None:
+        """Send a signal to the server itself."""
+        assert self.process
+        os.kill(self.process.pid, number)
+
+    def stop(self, number: int = signal.SIGKILL) -> None:
+        """End it."""
+        if self.process:
+            self.send(signal.SIGCONT)
+            self.send(number)
+            self.process.wait(timeout=10)
+            self.process = None
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path, settings: Any) -> Iterator[OwnRedis]:
+    """Let carts live in a Redis of the test's own."""
+    server = OwnRedis(str(redis_server.binary()), tmp_path)
+    server.start()
+    settings.CART = replace(settings.CART, redis_url=server.url)
+    yield server
+    server.stop()
+    connections.client(server.url).close()
+    connections.mend(server.url)
+
+
+@pytest.mark.django_db
+def test_without_redis_a_cart_is_shown_from_its_copy_and_not_changed(own_redis: OwnRedis) -> None:
+    make_sku("A")
+    make_sku("B")
+    ref = customer()
+    services.set_saved_quantity(ref=ref, sku_id="B", quantity=2, now=NOW)
+    before = services.add_line(ref=ref, sku_id="A", quantity=3, now=NOW).cart
+    recorder.drain()
+    own_redis.stop()
+
+    cart, saved = selectors.get_cart_and_saved(ref=ref)
+    view = selectors.view_cart(ref=ref, locale="en_GB", now=NOW)
+    with pytest.raises(CartsUnavailableError) as refusal:
+        services.add_line(ref=ref, sku_id="A", quantity=1, now=NOW)
+    with pytest.raises(CartsUnavailableError):
+        services.merge_guest_cart(guest_ref=new_guest(), user_id=7, now=NOW)
+
+    assert cart == replace(before, is_copy=True)
+    assert [line.sku_id for line in saved] == ["B"]
+    assert (len(view.lines), view.can_check_out, view.notices) == (1, False, ())
+    assert refusal.value.retry_after_seconds == 5
+
+    own_redis.start()
+    assert quantities(services.add_line(ref=ref, sku_id="A", quantity=1, now=NOW).cart) == {"A": 4}
+
+
+@pytest.mark.django_db
+def test_no_acknowledged_change_is_lost_when_redis_is_killed(own_redis: OwnRedis) -> None:
+    make_sku(on_hand=500)
+    refs = [customer(n) for n in range(1, 21)]
+    for ref in refs:
+        for _ in range(5):
+            services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    own_redis.stop(signal.SIGKILL)
+    own_redis.start()
+    assert [quantities(selectors.get_cart(ref=ref)) for ref in refs] == [{"MUG": 5}] * 20
+    assert recorder.drain() == 100
+
+
+@pytest.mark.django_db
+def test_a_frozen_redis_costs_one_time_out_and_not_one_a_request(own_redis: OwnRedis) -> None:
+    make_sku()
+    ref = customer()
+    services.add_line(ref=ref, sku_id="MUG", quantity=3, now=NOW)
+    recorder.drain()
+    own_redis.send(signal.SIGSTOP)
+
+    started = time.monotonic()
+    carts = [selectors.get_cart(ref=ref) for _ in range(20)]
+    seconds = time.monotonic() - started
+
+    assert all(cart.is_copy and quantities(cart) == {"MUG": 3} for cart in carts)
+    assert seconds < 1.0
+    own_redis.send(signal.SIGCONT)
+    time.sleep(connections.BREAK_SECONDS)
+    assert not selectors.get_cart(ref=ref).is_copy
+
+
+@pytest.mark.django_db
+def test_a_full_redis_refuses_changes_whole_and_still_reads(own_redis: OwnRedis) -> None:
+    make_sku()
+    ref = customer()
+    recorder.drain()
+    before = services.add_line(ref=ref, sku_id="MUG", quantity=3, now=NOW).cart
+    with redis.Redis(port=own_redis.port) as client:
+        client.config_set("maxmemory", "100kb")
+        with pytest.raises(CartsUnavailableError):
+            services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+        assert selectors.get_cart(ref=ref) == before
+        assert recorder.drain() == 1
+        client.config_set("maxmemory", "0")
+    assert quantities(services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW).cart) == {"MUG": 4}
+
+
+@pytest.mark.django_db
+def test_a_demoted_redis_refuses_changes_and_serves_again_once_promoted(own_redis: OwnRedis) -> None:
+    make_sku()
+    ref = customer()
+    services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    with redis.Redis(port=own_redis.port) as client:
+        client.replicaof("127.0.0.1", "1")
+        with pytest.raises(CartsUnavailableError):
+            services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+        client.replicaof("NO", "ONE")
+    assert quantities(services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW).cart) == {"MUG": 2}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_older_file_of_redis_is_put_right_by_the_recorder(own_redis: OwnRedis, tmp_path: Path) -> None:
+    make_sku()
+    ref = customer()
+    services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    recorder.drain()
+    with redis.Redis(port=own_redis.port) as client:
+        client.config_set("appendonly", "no")
+        client.save()
+    older = (tmp_path / "dump.rdb").read_bytes()
+    newer = services.add_line(ref=ref, sku_id="MUG", quantity=4, now=NOW).cart
+    recorder.drain()
+    own_redis.stop()
+    for path in (tmp_path / "appendonlydir").glob("*"):
+        path.unlink()
+    (tmp_path / "appendonly.aof").unlink(missing_ok=True)
+    (tmp_path / "dump.rdb").write_bytes(older)
+    process = subprocess.Popen(
+        [own_redis.program, "--port", str(own_redis.port), "--dir", str(tmp_path), "--save", ""],
+        stdout=subprocess.DEVNULL,
+    )
+    own_redis.process = process
+    time.sleep(0.5)
+    assert quantities(selectors.get_cart(ref=ref)) == {"MUG": 1}
+
+    recorder.drain()
+
+    assert selectors.get_cart(ref=ref) == newer
+    services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    recorder.drain()
+    assert CartRecord.objects.get().units == 6
+
+
+def test_the_recorder_ends_in_order_and_another_goes_on(
+    run_process: Any, transactional_db: None, cart_redis: redis.Redis
+) -> None:
+    make_sku(on_hand=500)
+    with run_process(["python", "manage.py", "record_cart_events"]) as process:
+        process.wait_for("Recording cart events.")
+        for number in range(1, 21):
+            services.add_line(ref=customer(number), sku_id="MUG", quantity=1, now=NOW)
+        _until(lambda: CartRecord.objects.count() == 20)
+        os.kill(process.process.pid, signal.SIGTERM)
+        process.wait_for("Stopped.")
+        assert process.wait() == 0
+    assert selectors.recorder_status().seen_at is not None
+    services.add_line(ref=customer(21), sku_id="MUG", quantity=1, now=NOW)
+    assert recorder.drain() == 1
+
+
+def test_a_killed_recorders_events_are_taken_over(transactional_db: None) -> None:
+    make_sku()
+    ref = customer()
+    services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    stream.make_groups()
+    assert len(stream.read_new(consumer="killed", count=10)) == 1
+    recorder.drain()
+    assert not CartRecord.objects.exists()
+    recorder.drain(idle_ms=0)
+    assert CartRecord.objects.get().units == 1
+
+
+def _until(condition: Any, *, seconds: float = 15) -> None:
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
