@@ -44,16 +44,15 @@ lint: setup ## every check that is not a test: style, types, imports, templates,
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/djlint --quiet --check --lint templates
+	$(BIN)/djlint --quiet --lint templates
 	$(OFFLINE) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(OFFLINE) manage.py spectacular --validate --fail-on-warn --file $(VENV)/openapi.yaml
 	@diff -u docs/openapi.yaml $(VENV)/openapi.yaml || { echo "docs/openapi.yaml is not what the code says: make schema"; exit 1; }
 	$(REHEARSAL) manage.py check --deploy --fail-level WARNING
 
-format: setup ## rewrite Python and templates in the house format
+format: setup ## rewrite Python in the house format
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
-	@$(BIN)/djlint --reformat --quiet templates || true
 
 schema: setup ## write docs/openapi.yaml from the code
 	@$(OFFLINE) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml

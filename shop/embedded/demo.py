@@ -236,7 +236,7 @@ def _static_digest() -> str:
 
 def _programs(options: Options, env: dict[str, str]) -> tuple[Program, ...]:
     """Describe the processes of the shop; the Procfile names the same ones for servers of your own."""
-    python = (sys.executable, "-m")
+    python = (sys.executable, "-W", "ignore:You're running the worker with superuser", "-m")
     celery = (*python, "celery", "--app", "shop", "--quiet")
     return (
         Program(

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
+from shop.catalog.management.commands import load_demo
+from shop.embedded import demo as demo_module
 from shop.embedded.ports import free_port
 from shop.embedded.processes import end_stranger
 from tests.conftest import RunningProcess, running_process
@@ -27,9 +29,9 @@ DEMO = ("python", "-m", "shop.embedded.demo")
 BARE = {"DJANGO_SETTINGS_MODULE": "", "PYTEST_XDIST_WORKER": "", "TEST_SERVERS_DIR": ""}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the directory that the demos of this module share, so that only the first start is a long one."""
+    """Give a directory with a short path."""
     directory = tmp_path_factory.mktemp("demo")
     for parent in (directory, *directory.parents):
         if os.geteuid() == 0 and str(parent).startswith("/tmp/"):  # noqa: S108 - PostgreSQL must be able to pass
@@ -37,12 +39,22 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@contextmanager
-def demo(data_dir: Path, *, port: int, env: Mapping[str, str] | None = None) -> Iterator[RunningProcess]:
-    """Start a demo; whatever becomes of it, nothing of it is left after the block."""
+def started(
+    data_dir: Path,
+    *,
+    port: int,
+    env: Mapping[str, str] | None = None,
+) -> AbstractContextManager[RunningProcess]:
+    """Start a demo and end it with the block."""
     settings = {**BARE, "DATA_DIR": str(data_dir), "PORT": str(port), **(env or {})}
+    return running_process(DEMO, env=settings, grace_seconds=30)
+
+
+@contextmanager
+def demo(data_dir: Path, *, port: int) -> Iterator[RunningProcess]:
+    """Start a demo; whatever becomes of it, nothing that uses the directory is left after the block."""
     try:
-        with running_process(DEMO, env=settings, grace_seconds=30) as process:
+        with started(data_dir, port=port) as process:
             yield process
     finally:
         for pid in of_this_demo(data_dir):
@@ -62,6 +74,11 @@ def of_this_demo(data_dir: Path) -> list[int]:
         except psutil.Error:
             continue
     return sorted(found - {os.getpid()})
+
+
+def found(data_dir: Path, word: str) -> int:
+    """Find the first process of the demo whose command line has the word; 0 if there is none."""
+    return min(set(find(word)) & set(of_this_demo(data_dir)), default=0)
 
 
 def page(port: int) -> str:
@@ -92,41 +109,37 @@ def test_a_person_starts_uses_breaks_and_ends_the_shop(data_dir: Path) -> None:
     with demo(data_dir, port=port) as process:
         process.wait_for("The shop is open", seconds=120)
         assert "<html" in page(port)
-        assert int(manage(data_dir, "shell", "--no-imports", "-c", COUNT)) > 0
+        products = manage(data_dir, "shell", "--no-imports", "-c", COUNT)
+        assert int(products) > 0
 
-        with demo(data_dir, port=free_port()) as second:
+        with started(data_dir, port=free_port()) as second:
             assert second.wait() == 1
             assert f"Another demo is running on {data_dir}" in second.output()
 
         # A worker and the recorder die; both come back.
-        worker, recorder = min(find("celery", " worker", "--concurrency")), find("record_cart_events")[0]
-        os.kill(worker, signal.SIGKILL)
+        recorder = found(data_dir, "record_cart_events")
+        os.kill(found(data_dir, "--without-gossip"), signal.SIGKILL)
         os.kill(recorder, signal.SIGKILL)
         process.wait_for("worker | ended with exit code -9; starts again in 1 s.")
         process.wait_for("recorder | ended with exit code -9; starts again in 1 s.")
-        wait_until(lambda: find("record_cart_events") not in ([], [recorder]))
+        wait_until(lambda: found(data_dir, "record_cart_events") not in (0, recorder))
 
-        # The beat dies and is still dead when everything is asked to end.
-        os.kill(find("celery", " beat")[0], signal.SIGKILL)
-        process.process.send_signal(signal.SIGTERM)
-        assert process.wait(seconds=40) == 0
+        # The whole demo is killed; the next one clears away what that left, and keeps the data.
+        process.process.kill()
+        with demo(data_dir, port=port) as again:
+            again.wait_for("The shop is open", seconds=120)
+            assert manage(data_dir, "shell", "--no-imports", "-c", COUNT) == products
+
+            # The beat dies and is still dead when everything is asked to end.
+            os.kill(found(data_dir, " beat "), signal.SIGKILL)
+            again.process.send_signal(signal.SIGTERM)
+            assert again.wait(seconds=60) == 0
         assert of_this_demo(data_dir) == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
-def test_a_killed_demo_leaves_nothing_and_the_next_start_keeps_the_data(data_dir: Path) -> None:
-    port = free_port()
-    with demo(data_dir, port=port) as process:
-        process.wait_for("The shop is open", seconds=120)
-        products = manage(data_dir, "shell", "--no-imports", "-c", COUNT)
-        process.process.kill()
-        wait_until(lambda: process.process.pid not in of_this_demo(data_dir))
-        with demo(data_dir, port=port) as again:
-            again.wait_for("The shop is open", seconds=60)
-            assert manage(data_dir, "shell", "--no-imports", "-c", COUNT) == products
-            again.process.send_signal(signal.SIGINT)
-            assert again.wait(seconds=40) == 0
-    assert of_this_demo(data_dir) == []
+def test_the_logins_it_shows_are_those_it_loads() -> None:
+    shown = (demo_module.STAFF, demo_module.CUSTOMER, demo_module.PASSWORD)
+    assert shown == (load_demo.STAFF, load_demo.CUSTOMERS[0][0], load_demo.PASSWORD)
 
 
 def test_a_busy_port_is_told_in_a_sentence(tmp_path: Path) -> None:
@@ -134,7 +147,7 @@ def test_a_busy_port_is_told_in_a_sentence(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with demo(tmp_path, port=port) as process:
+        with started(tmp_path, port=port) as process:
             assert process.wait() == 1
     assert process.output() == (
         f"    demo | Port {port} is taken by another program: choose one with `make demo PORT=8001`.\n"
@@ -149,7 +162,7 @@ def test_a_busy_port_is_told_in_a_sentence(tmp_path: Path) -> None:
     ],
 )
 def test_an_impossible_setting_is_told_in_a_sentence(tmp_path: Path, env: dict[str, str], sentence: str) -> None:
-    with demo(tmp_path, port=free_port(), env=env) as process:
+    with started(tmp_path, port=free_port(), env=env) as process:
         assert process.wait() == 1
     assert process.output() == f"    demo | {sentence}\n"
 
