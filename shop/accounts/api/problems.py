@@ -16,6 +16,10 @@ from shop.core.problems import CONTENT_TYPE, ApiProblem, describe, edge_problem,
 
 View = Callable[..., HttpResponse]
 
+TOO_OFTEN = frozenset({"too_many_login_attempts", "rate_limited"})
+"""Codes by which allauth's forms say that a limit was reached."""
+TOO_OFTEN_SECONDS = 60
+
 
 def under_our_rules(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
     """Copy URL patterns with every view wrapped; names and namespaces stay."""
@@ -87,8 +91,11 @@ def as_problem(response: HttpResponse) -> HttpResponse:
     status = response.status_code
     if status == 400 and errors:  # noqa: PLR2004 - allauth's status of fields
         status = 422
+    retry_after = {}
+    if any(error["code"] in TOO_OFTEN for error in errors):
+        status, retry_after = 429, {"Retry-After": str(TOO_OFTEN_SECONDS)}
     body = edge_problem(BY_STATUS.get(status, "bad_request"), errors=errors) | {"status": status} | said
-    kept = {name: response[name] for name in ("Allow", "Retry-After") if name in response}
+    kept = retry_after | {name: response[name] for name in ("Allow", "Retry-After") if name in response}
     if status == 401:  # noqa: PLR2004 - allauth names no scheme, HTTP wants one
         kept["WWW-Authenticate"] = "X-Session-Token"
     answer = problem_response(body, kept)
