@@ -19,6 +19,8 @@ from shop.core.ids import new_id
 
 # Locks: the owner's own soft reservation, then the stock rows that change, by ascending SKU. `locked` gives counters as
 # they are under the lock, so `short` is exact; should it ever be wrong, the CHECK on the row rolls everything back.
+# `taken` writes from `locked`, not from the row: PostgreSQL first computes an update, and its CHECK, from the version
+# of the row that the statement began with, which may have less in stock than the version that is locked.
 # Lines never change once written, so what `had` reads cannot be stale.
 RESERVE = """
 WITH want AS MATERIALIZED (
@@ -40,7 +42,7 @@ WITH want AS MATERIALIZED (
         WHERE NOT EXISTS (SELECT FROM same)
         GROUP BY sku_id HAVING sum(quantity) <> 0),
      locked AS MATERIALIZED (
-       SELECT s.sku_id, s.on_hand - s.reserved AS available
+       SELECT s.sku_id, s.on_hand, s.reserved, s.on_hand - s.reserved AS available
          FROM inventory_stockitem s JOIN need USING (sku_id) ORDER BY s.sku_id FOR UPDATE OF s),
      short AS MATERIALIZED (
        SELECT w.sku_id, w.quantity, coalesce(l.available, 0) + coalesce(h.quantity, 0) AS available
@@ -50,8 +52,8 @@ WITH want AS MATERIALIZED (
      fits AS MATERIALIZED (
        SELECT clock_timestamp() AS at WHERE NOT EXISTS (SELECT FROM short) AND NOT EXISTS (SELECT FROM same)),
      taken AS (
-       UPDATE inventory_stockitem s SET reserved = s.reserved + n.delta
-         FROM need n JOIN locked USING (sku_id), fits WHERE s.sku_id = n.sku_id),
+       UPDATE inventory_stockitem s SET on_hand = l.on_hand, reserved = l.reserved + n.delta
+         FROM need n JOIN locked l USING (sku_id), fits WHERE s.sku_id = n.sku_id),
      ended AS (
        UPDATE inventory_reservation r
           SET state = CASE WHEN own.is_overdue THEN 'expired' ELSE 'released' END,

@@ -1,0 +1,194 @@
+"""Two who end the same reservation: one wins, the other is told, units move once."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from inventory import selectors
+from inventory import services as inventory
+from inventory.errors import ReservationExpiredError
+from inventory.services import ending
+from inventory.types import ReservationState, ReservationView
+from tests.inventory.helpers import assert_balanced, counters, demands, states, stock
+from tests.races.rivals import held_open, meet, running, wait_until_blocked
+
+pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
+
+STILL_SOFT = "AND r.state = 'soft'"
+
+
+def overdue(owner: str, **quantities: int) -> ReservationView:
+    return inventory.reserve(demands=demands(**quantities), owner=owner, ttl_seconds=0)
+
+
+def test_a_sale_that_was_first_is_skipped_by_the_sweep() -> None:
+    stock(MUG=1)
+    view = overdue("chk_1", MUG=1)
+
+    with held_open(lambda: inventory.commit(reservation_id=view.reservation_id)):
+        assert inventory.sweep() == 0
+
+    assert states() == {view.reservation_id: "hard"}
+    assert inventory.sweep() == 0
+    assert counters() == {"MUG": (0, 0)}
+    assert_balanced()
+
+
+def test_a_sale_that_comes_after_the_sweep_is_refused() -> None:
+    stock(MUG=1)
+    view = overdue("chk_1", MUG=1)
+
+    with pytest.raises(ReservationExpiredError):
+        sell_while_sweeping(view)
+
+    assert states() == {view.reservation_id: "expired"}
+    assert counters() == {"MUG": (1, 0)}
+    assert_balanced()
+
+
+def sell_while_sweeping(view: ReservationView) -> ReservationView:
+    """Begin the sale while a sweep has the reservation in hand; give the sale's answer."""
+    with ExitStack() as later:
+        with held_open(inventory.sweep):
+            sale = later.enter_context(running(lambda: inventory.commit(reservation_id=view.reservation_id)))
+            wait_until_blocked()
+        return sale.result(30)
+
+
+def test_twin_a_sale_that_does_not_ask_for_the_state_meets_the_trigger(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert STILL_SOFT in ending.COMMIT
+    monkeypatch.setattr(ending, "COMMIT", ending.COMMIT.replace(STILL_SOFT, ""))
+    stock(MUG=1)
+    view = overdue("chk_1", MUG=1)
+
+    with pytest.raises(DatabaseError, match="Cannot update"):
+        sell_while_sweeping(view)
+
+
+def test_in_many_rounds_of_sale_sweep_and_release_exactly_one_wins() -> None:
+    stock(MUG=500)
+    for turn in range(50):
+        view = overdue(f"chk_{turn}", MUG=3)
+        before = counters()["MUG"][0]
+
+        def act(number: int, view: ReservationView = view) -> str:
+            if number == 0:
+                return inventory.commit(reservation_id=view.reservation_id).state.value
+            if number == 1:
+                return "swept" if inventory.sweep() else "nothing"
+            return "released" if inventory.release(reservation_id=view.reservation_id, cause="x") else "nothing"
+
+        sale, swept, released = meet(3, act)
+
+        end = states()[view.reservation_id]
+        assert end in ("hard", "expired", "released")
+        assert (sale == "hard") is (end == "hard")
+        assert sale == "hard" or isinstance(sale, ReservationExpiredError)
+        assert (swept == "swept") is (end == "expired")
+        assert (released == "released") is (end == "released")
+        assert counters()["MUG"] == (before - 3 if end == "hard" else before, 0)
+    assert_balanced()
+
+
+@pytest.mark.parametrize("end", ["release", "sweep", "adjust"])
+def test_units_that_come_back_while_a_buyer_waits_for_the_row_are_theirs(end: str) -> None:
+    stock(MUG=1)
+    old = inventory.reserve(demands=demands(MUG=1), owner="chk_old", ttl_seconds=2 if end == "sweep" else 60)
+    ends: dict[str, Callable[[], object]] = {
+        "release": lambda: inventory.release(reservation_id=old.reservation_id, cause="cancelled"),
+        "sweep": inventory.sweep,
+        "adjust": lambda: inventory.adjust(sku_id="MUG", delta=1, reason="found", by=None),
+    }
+    if end == "sweep":
+        time.sleep(2)
+
+    with ExitStack() as later:
+        with held_open(ends[end]):
+            buyer = later.enter_context(running(lambda: inventory.reserve(demands=demands(MUG=1), owner="chk_new")))
+            wait_until_blocked()
+        view = buyer.result(30)
+
+    assert view.state is ReservationState.SOFT
+    assert counters() == {"MUG": (2, 2) if end == "adjust" else (1, 1)}
+    assert_balanced()
+
+
+def test_sweepers_side_by_side_give_units_back_once() -> None:
+    stock(MUG=300, PLATE=300)
+    for number in range(150):
+        overdue(f"chk_{number}", MUG=2, PLATE=1)
+
+    answers = meet(6, lambda _: inventory.sweep(batch=10))
+
+    assert sum(answer for answer in answers if isinstance(answer, int)) == 150
+    assert not [answer for answer in answers if isinstance(answer, Exception)]
+    assert counters() == {"MUG": (300, 0), "PLATE": (300, 0)}
+    assert_balanced()
+
+
+def test_twin_sweepers_that_do_not_look_again_meet_the_trigger(monkeypatch: pytest.MonkeyPatch) -> None:
+    careless = ending.SWEEP_BATCH.replace("FOR UPDATE SKIP LOCKED", "").replace(STILL_SOFT, "")
+    assert careless.count("r.state = 'soft'") == 1
+    monkeypatch.setattr(ending, "SWEEP_BATCH", careless)
+    stock(MUG=2_000)
+    for number in range(200):
+        overdue(f"chk_{number}", MUG=2)
+
+    answers = meet(6, lambda _: inventory.sweep(batch=100))
+
+    assert [answer for answer in answers if isinstance(answer, DatabaseError)]
+
+
+def test_a_sweeper_that_dies_in_its_batch_leaves_nothing_half_done_and_no_lock() -> None:
+    stock(MUG=5)
+    for number in range(5):
+        overdue(f"chk_{number}", MUG=1)
+
+    with pytest.raises(DatabaseError), held_open(inventory.sweep) as pid, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+    assert set(states().values()) == {"soft"}
+    assert inventory.sweep() == 5
+    assert counters() == {"MUG": (5, 0)}
+    assert_balanced()
+
+
+def test_overdue_units_are_taken_over_by_one_of_many() -> None:
+    stock(MUG=1)
+    old = overdue("chk_old", MUG=1)
+
+    answers = meet(20, lambda number: inventory.reserve(demands=demands(MUG=1), owner=f"chk_{number}"))
+
+    assert Counter(type(answer).__name__ for answer in answers) == {"ReservationView": 1, "InsufficientStockError": 19}
+    assert states()[old.reservation_id] == "expired"
+    assert counters() == {"MUG": (1, 1)}
+    assert_balanced()
+
+
+def test_in_one_transaction_with_more_units_taken_over_locks_stay_in_order() -> None:
+    stock(ANVIL=2, MUG=1, ZITHER=2)
+    overdue("chk_old", ANVIL=1, MUG=1, ZITHER=1)
+
+    with transaction.atomic():
+        view = inventory.reserve(demands=demands(MUG=1), owner="chk_1")
+        inventory.commit(reservation_id=view.reservation_id)
+
+    assert selectors.get_reservation(reservation_id=view.reservation_id).state is ReservationState.HARD
+    assert counters() == {"ANVIL": (2, 0), "MUG": (0, 0), "ZITHER": (2, 0)}
+    assert_balanced()
+
+
+def test_one_adjustment_sent_many_times_at_once_is_made_once() -> None:
+    stock(MUG=1)
+
+    answers = meet(10, lambda _: inventory.adjust(sku_id="MUG", delta=5, reason="received", by=1, reference="adj_1"))
+
+    assert answers == [6] * 10
+    assert counters() == {"MUG": (6, 0)}
+    assert_balanced()

@@ -1,0 +1,75 @@
+"""Somebody keeps a stock row locked: those who wait are told so in time, and the process is free again."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from django.db import connection
+
+from inventory import services as inventory
+from inventory.errors import StockBusyError
+from inventory.models import StockItem
+from tests.inventory.helpers import assert_balanced, counters, demands, states, stock
+from tests.races.rivals import held_open
+
+pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
+
+
+def lock_mug() -> None:
+    StockItem.objects.select_for_update().get(pk="MUG")
+
+
+def wait_at_most(milliseconds: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {milliseconds}")
+
+
+def test_the_configured_wait_is_three_seconds() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == ("3s",)
+
+
+def test_a_locked_row_is_a_busy_answer_and_changes_nothing() -> None:
+    stock(MUG=3)
+    view = inventory.reserve(demands=demands(MUG=1), owner="chk_1")
+    wait_at_most(100)
+
+    with held_open(lock_mug):
+        begun = time.monotonic()
+        for act in (
+            lambda: inventory.reserve(demands=demands(MUG=1), owner="chk_2"),
+            lambda: inventory.commit(reservation_id=view.reservation_id),
+            lambda: inventory.release(reservation_id=view.reservation_id, cause="cancelled"),
+            lambda: inventory.adjust(sku_id="MUG", delta=1, reason="found", by=None),
+        ):
+            with pytest.raises(StockBusyError) as refused:
+                act()
+            assert refused.value.retry_after_seconds == 3
+        assert time.monotonic() - begun < 5
+
+    assert states() == {view.reservation_id: "soft"}
+    assert counters() == {"MUG": (3, 1)}
+    assert_balanced()
+
+
+def test_when_the_lock_is_gone_it_goes_on() -> None:
+    stock(MUG=1)
+    wait_at_most(100)
+    with held_open(lock_mug), pytest.raises(StockBusyError):
+        inventory.reserve(demands=demands(MUG=1), owner="chk_1")
+
+    inventory.reserve(demands=demands(MUG=1), owner="chk_1")
+
+    assert counters() == {"MUG": (1, 1)}
+
+
+def test_twin_an_unlocked_row_is_not_busy() -> None:
+    stock(MUG=1, PLATE=1)
+    wait_at_most(100)
+
+    with held_open(lock_mug):
+        inventory.reserve(demands=demands(PLATE=1), owner="chk_1")
+
+    assert counters() == {"MUG": (1, 0), "PLATE": (1, 1)}
