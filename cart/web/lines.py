@@ -101,8 +101,7 @@ def _answer(request: HttpRequest, done: Performed[CartChange], sku_id: str, kind
     page = read_page(request, done.result.cart.ref)
     row = page.row(sku_id)
     did = _did(request, done.result, sku_id, row.title if row else title_of(sku_id), kind)
-    shown = with_did(page, did).row(sku_id)
-    response = render_fragment(request, page, did=did, row=shown, with_saved=kind == "saved")
+    response = render_fragment(request, page, did=did, row=with_did(page, did).row(sku_id), with_saved=kind == "saved")
     return finish(response, request, done)
 
 

@@ -147,7 +147,7 @@ def cart_page(
             words.receipt_words(line, cards, max_quantity=conf.max_quantity, max_lines=conf.max_lines)
             for line in cart.receipt
         ),
-        merge_undo="",
+        merge_undo=cart.merge_undo,
         is_guest=cart.ref is None or cart.ref.kind == "g",
         is_copy=cart.is_copy,
         is_locked=bool(cart.locked_by),
@@ -209,7 +209,7 @@ def with_did(page: CartPage, did: Did | None) -> CartPage:
         case "unsaved" if all(saved.sku_id != did.sku_id for saved in page.saved):
             gone = Gone(said, did.undo, did.sku_id, is_in_place=False)
             return replace(page, saved_entries=_insert(page.saved, gone, did.index))
-        case "removed" | "saved" | "unsaved" | "set":
+        case "removed" | "saved" | "unsaved":
             return page
         case "clamped" if row is not None:
             return with_row(page, replace(row, said=said))

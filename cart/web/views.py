@@ -25,7 +25,6 @@ from cart.web.base import (
 from cart.web.flash import Did, unpack
 from cart.web.present import Done, with_did, with_row
 from cart.web.words import stop_words
-from shop.core import clock
 from shop.core.errors import Refusal
 from shop.core.web.pages import see_other
 
@@ -82,7 +81,7 @@ class AcknowledgeView(CartPageView):
         """Clear the notices that were shown; one that came up since stays."""
         ids = request.POST.getlist("notice_ids")
         try:
-            done = change(request, lambda ref: carts.acknowledge(ref=ref, notice_ids=ids, now=clock.now()))
+            done = change(request, lambda ref: carts.acknowledge(ref=ref, notice_ids=ids))
         except Refusal as refusal:
             return refuse(request, refusal)
         did = Did("acknowledged")

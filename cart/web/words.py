@@ -155,4 +155,5 @@ _ARRIVED = {
 
 def stop_words(code: str) -> tuple[str, bool]:
     """Say why the shopper was sent to the cart, and whether that is bad news; nothing for a code that is none."""
-    return str(_STOPPED.get(code) or _ARRIVED.get(code, "")), code in _STOPPED
+    said = _STOPPED.get(code) or _ARRIVED.get(code)
+    return str(said or ""), code in _STOPPED

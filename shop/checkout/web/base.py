@@ -153,6 +153,7 @@ def render_step(
         "server_time": now,
         "lock_minutes": minutes_left(checkout.lock_expires_at, now),
         "is_error": status != 200,  # noqa: PLR2004 - a refused form
+        "is_declined": not is_reserved and checkout.last_payment_state is PaymentState.FAILED,
         "said": request.GET.get("said", ""),
     }
     return render(request, f"checkout/{step}.html", shared | context, status=status)

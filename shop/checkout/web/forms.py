@@ -109,12 +109,12 @@ def _countries() -> tuple[tuple[str, str], ...]:
 def outcomes(chosen: str) -> list[Outcome]:
     """List the answers of the offline gateway."""
     texts = {
-        "ok": (_("Pays"), _("The card is accepted at once.")),
-        "declined": (_("Is declined"), _("The bank refuses the card.")),
-        "slow": (_("Takes its time"), _("The bank answers after about five seconds.")),
-        "requires_action": (_("Asks back"), _("The bank wants you to confirm on its own page.")),
+        "ok": (_("Approved"), _("The card is accepted at once.")),
+        "declined": (_("Declined"), _("The bank refuses the card.")),
+        "slow": (_("Slow bank"), _("The bank answers after about five seconds.")),
+        "requires_action": (_("Bank asks you to confirm"), _("The bank wants you to confirm on its own page.")),
         "timeout_after_success": (
-            _("Loses the answer"),
+            _("Answer gets lost"),
             _("The money is taken, but the answer gets lost; the shop finds out."),
         ),
     }

@@ -15,7 +15,7 @@ from shop.core.web.pages import NO_STORE
 def _page(status: int, title: str, detail: str, link: str, link_text: str) -> HttpResponse:
     # Without the request: no context processor runs, so nothing can be asked that may be what is broken.
     context = {"title": title, "detail": detail, "link": link, "link_text": link_text}
-    response = render(None, "errors/page.html", context, status=status)  # type: ignore[arg-type]  # None is documented
+    response = render(None, "errors/page.html", context, status=status)
     response["Cache-Control"] = NO_STORE
     return response
 
