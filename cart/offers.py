@@ -1,10 +1,12 @@
-"""What the rest of the shop knows of SKUs: card, price, availability. One query each, whatever the number."""
+"""What the rest of the shop knows of SKUs: cards with prices, and availability: two queries, whatever the number."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+
+from django.db.models import OuterRef
 
 from inventory import selectors as inventory
 from inventory.types import Availability
@@ -40,14 +42,17 @@ def currency() -> str:
 
 
 def list_offers(*, sku_ids: Collection[str], now: datetime, owner: str | None = None) -> Offers:
-    """Look up SKUs: three queries, none if there are no SKUs.
+    """Look up SKUs: two queries, none if there are no SKUs.
 
     `owner` is the asker's checkout: units that it has reserved count as available.
     """
     if not sku_ids:
         return Offers({}, {}, {})
+    code = currency()
+    price = pricing.current_price_of(sku_id=OuterRef("sku_id"), currency=code, now=now)
+    known = catalog.list_cards_with(sku_ids=sku_ids, column=price)
     return Offers(
-        cards=catalog.list_cards(sku_ids=sku_ids),
-        prices=pricing.current_prices(sku_ids=sku_ids, currency=currency(), now=now),
+        cards={sku_id: card for sku_id, (card, _) in known.items()},
+        prices={sku_id: Money(minor, code) for sku_id, (_, minor) in known.items() if minor is not None},
         stock=inventory.availability(sku_ids=sku_ids, owner=owner),
     )

@@ -62,7 +62,7 @@ def view_cart(
     owner: str | None = None,
     with_saved: bool = False,
 ) -> CartView:
-    """Show a cart with current prices, cards and availability: one Redis round trip and three queries.
+    """Show a cart with current prices, cards and availability: one Redis round trip and two queries.
 
     `owner` is the shopper's open checkout, whose reserved units count as available. `with_saved` adds the saved list,
     at the same cost.
@@ -82,7 +82,7 @@ def enrich(
     saved: Sequence[CartLine] = (),
     owner: str | None = None,
 ) -> CartView:
-    """Add current prices, cards and availability to a cart: three queries, none for an empty one."""
+    """Add current prices, cards and availability to a cart: two queries, none for an empty one."""
     offers = list_offers(sku_ids={line.sku_id for line in (*cart.lines, *saved)}, now=now, owner=owner)
     lines = tuple(_line_view(line, offers) for line in cart.lines)
     deferred = tuple(_line_view(line, offers) for line in saved)

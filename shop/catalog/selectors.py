@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Collection
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from shop.catalog.errors import CursorInvalidError, ProductUnknownError, SkuUnknownError
 from shop.catalog.models import Product, Sku
@@ -28,6 +28,19 @@ def list_cards(*, sku_ids: Collection[str]) -> dict[str, SkuCard]:
         return {}
     skus = Sku.objects.filter(sku_id__in=wanted).select_related("product")
     return {sku.sku_id: _card(sku, sku.product) for sku in skus}
+
+
+def list_cards_with(*, sku_ids: Collection[str], column: Subquery) -> dict[str, tuple[SkuCard, Any]]:
+    """Look up SKUs as `list_cards` does, each with one more value about it, still in one query.
+
+    `column` is an expression of another app in which `OuterRef("sku_id")` is the SKU, such as
+    `pricing.selectors.current_price_of`.
+    """
+    wanted = {sku_id for sku_id in sku_ids if canonical_sku_id(sku_id) == sku_id}
+    if not wanted:
+        return {}
+    skus = Sku.objects.filter(sku_id__in=wanted).select_related("product").annotate(more=column)
+    return {sku.sku_id: (_card(sku, sku.product), sku.more) for sku in skus}
 
 
 def get_card(*, sku_id: str) -> SkuCard:

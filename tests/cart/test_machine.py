@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -42,7 +43,7 @@ class CartMachine(RuleBasedStateMachine):
         self.taken: dict[str, tuple[Model, Model]] = {}
         self.number = 0
 
-    def _apply(self, operations: list[dict[str, object]], **more: object) -> store.Answer:
+    def _apply(self, operations: Sequence[Mapping[str, object]], **more: object) -> store.Answer:
         self.number += 1
         return store.change(
             owner=self.owner,
@@ -177,7 +178,7 @@ class CartMachine(RuleBasedStateMachine):
 
 @pytest.mark.usefixtures("cart_redis")
 def test_the_store_does_what_the_model_does() -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # the library's
+    run_state_machine_as_test(
         CartMachine,
         settings=settings(
             max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
