@@ -82,6 +82,7 @@ class Message(models.Model):
             models.Index(fields=["lease_until"], condition=Q(state__in=HELD), name="message_held"),
             models.Index(fields=["-created_at", "-id"], name="message_newest"),
         ]
+        permissions: ClassVar = [("resend_message", "Can send failed messages again")]
         triggers: ClassVar = [
             pgtrigger.Protect(
                 name="message_sent_is_final",

@@ -1,4 +1,4 @@
-"""Pure decisions of sending: pauses, verdicts on a mail server's answer, masking."""
+"""Pure decisions of sending: pauses, and verdicts on a mail server's answer."""
 
 from __future__ import annotations
 
@@ -41,12 +41,6 @@ def offline_seconds(deferrals: int, chance: float) -> float:
     """Give the pause after the server was not there `deferrals` times before: 15 s, doubling to 15 min, ± 20 %."""
     pause: int = min(OFFLINE_LIMIT_SECONDS, OFFLINE_SECONDS << min(deferrals, 10))
     return pause * _spread(chance)
-
-
-def mask(address: str) -> str:
-    """Hide an address but for its first character and its domain: `a***@example.com`."""
-    local, at, domain = address.rpartition("@")
-    return f"{local[:1]}***{at}{domain}" if at else "***"
 
 
 def _spread(chance: float) -> float:

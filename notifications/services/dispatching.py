@@ -17,6 +17,7 @@ from notifications.models import HELD, Message
 from notifications.services import rendering
 from notifications.types import Letter, MessageState
 from shop.core.db import statement
+from shop.core.privacy import mask
 
 log = structlog.get_logger(__name__)
 
@@ -104,7 +105,7 @@ def _mark_sending(message: Message, token: uuid.UUID, letter: Letter, now: datet
         mine.update(
             state=MessageState.SENDING.value,
             handed_at=now,
-            recipient=rules.mask(letter.recipient),
+            recipient=mask(letter.recipient),
             lease_until=now + timedelta(seconds=conf().lease_seconds),
         )
     )

@@ -47,6 +47,11 @@ def pointer(sku_id: str) -> str:
     return "/items/" + sku_id.replace("~", "~0").replace("/", "~1")
 
 
+def principal_of(owner: str) -> Principal:
+    """Name the owner of rows as the one who asks: for tasks and staff, who act for them."""
+    return Principal(owner=owner, user_id=int(owner[2:]) if owner.startswith("u:") else None)
+
+
 def get_checkout(*, checkout_id: str, principal: Principal, now: datetime) -> CheckoutView:
     """Show a checkout to its owner.
 

@@ -28,7 +28,7 @@ def begin() -> tuple[CartRef, CheckoutView]:
     return ref, start(ref)
 
 
-def type_in(ref: CartRef, view: CheckoutView, version: int | None = None, **details: str | bool) -> CheckoutView:
+def type_in(ref: CartRef, view: CheckoutView, version: int | None = None, /, **details: str | bool) -> CheckoutView:
     """Send details."""
     return services.update_details(
         checkout_id=view.checkout_id,

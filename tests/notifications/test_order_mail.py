@@ -9,6 +9,7 @@ from email.message import EmailMessage
 import pytest
 from django.conf import settings as project
 from django.core import mail
+from django.core.mail import EmailMultiAlternatives
 from django.utils import translation
 from pytest_django import Settings
 
@@ -88,7 +89,8 @@ def test_markup_in_names_is_inert_in_html_and_plain_in_text() -> None:
     run()
 
     (sent,) = mail.outbox
-    html = str(sent.alternatives[0][0])  # type: ignore[attr-defined]  # a multipart mail
+    assert isinstance(sent, EmailMultiAlternatives)
+    html = str(sent.alternatives[0][0])
     assert "&lt;b&gt;Mug&lt;/b&gt; &amp; {{ 7|add:7 }}" in html
     assert "<b>Mug</b> & {{ 7|add:7 }}" in str(sent.body)
 

@@ -1,4 +1,4 @@
-"""Pauses, verdicts and masks."""
+"""Pauses and verdicts."""
 
 from __future__ import annotations
 
@@ -34,14 +34,3 @@ def test_retries_wait_for_1_5_15_60_minutes_give_or_take_a_fifth(attempts: int, 
 @given(st.integers(0, 10_000), st.floats(0, 1, exclude_max=True))
 def test_a_server_that_is_away_is_asked_at_least_every_18_minutes(deferrals: int, chance: float) -> None:
     assert 12 <= rules.offline_seconds(deferrals, chance) <= 1_080
-
-
-@given(st.emails())
-def test_a_mask_keeps_the_domain_and_one_character(address: str) -> None:
-    local, _, domain = address.rpartition("@")
-    assert rules.mask(address) == f"{local[0]}***@{domain}"
-
-
-@pytest.mark.parametrize("text", ["", "nonsense"])
-def test_what_is_no_address_is_masked_whole(text: str) -> None:
-    assert rules.mask(text) == "***"

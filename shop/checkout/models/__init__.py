@@ -1,18 +1,18 @@
 """Tables of checkout: what is being bought, paid and was ordered, and what the provider told us."""
 
-from shop.checkout.models.checkouts import CheckoutLine, Checkout
-from shop.checkout.models.orders import OrderLine, Order, OrderToken
+from shop.checkout.models.checkouts import Checkout, CheckoutLine
+from shop.checkout.models.orders import Order, OrderLine, OrderToken
 from shop.checkout.models.payments import FakeCharge, Payment
 from shop.checkout.models.records import IdempotencyRecord, IdempotencyState, WebhookEvent, WebhookState
 
 __all__ = [
-    "CheckoutLine",
     "Checkout",
+    "CheckoutLine",
     "FakeCharge",
     "IdempotencyRecord",
     "IdempotencyState",
-    "OrderLine",
     "Order",
+    "OrderLine",
     "OrderToken",
     "Payment",
     "WebhookEvent",

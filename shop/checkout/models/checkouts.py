@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pgtrigger
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from shop.checkout.types import CheckoutState
@@ -72,7 +74,9 @@ class Checkout(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["updated_at"], condition=Q(state__in=LIVE), name="checkout_live"),
             models.Index(fields=["-created_at"], name="checkout_newest"),
+            models.Index(Upper("email"), name="checkout_by_mail"),
         ]
+        triggers: ClassVar = [pgtrigger.Protect(name="checkout_never_deleted", operation=pgtrigger.Delete)]
 
     def __str__(self) -> str:
         """Name it by its id."""

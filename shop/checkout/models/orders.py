@@ -7,6 +7,7 @@ from typing import ClassVar
 import pgtrigger
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from shop.checkout.models.checkouts import Checkout
@@ -46,6 +47,7 @@ class Order(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["placed_at", "number"], name="order_placed"),
+            models.Index(Upper("email"), name="order_by_mail"),
             models.Index(fields=["owner", "-placed_at"], name="order_of_owner"),
             models.Index(
                 fields=["placed_at"], condition=Q(cart_cleared_at__isnull=True), name="order_cart_not_cleared"

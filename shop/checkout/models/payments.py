@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pgtrigger
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -68,6 +69,14 @@ class Payment(models.Model):
                 name="payment_refunded",
             ),
             models.Index(fields=["-created_at"], name="payment_newest"),
+        ]
+        permissions: ClassVar = [("check_payment", "Can ask the provider about payments")]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="payment_never_deleted", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(
+                name="payment_terms_fixed",
+                fields=["checkout", "key", "quote_number", "amount_minor", "currency", "provider", "created_at"],
+            ),
         ]
 
     def __str__(self) -> str:

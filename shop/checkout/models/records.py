@@ -45,6 +45,7 @@ class WebhookEvent(models.Model):
             models.Index(fields=["next_try_at", "id"], condition=Q(state="received"), name="webhook_to_process"),
             models.Index(fields=["-received_at"], name="webhook_newest"),
         ]
+        permissions: ClassVar = [("retry_webhook", "Can take parked events up again")]
 
     def __str__(self) -> str:
         """Name it by provider and id."""

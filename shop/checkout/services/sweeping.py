@@ -9,10 +9,11 @@ import structlog
 from cart import selectors as carts
 from shop.checkout import models
 from shop.checkout.conf import conf
+from shop.checkout.selectors import principal_of
 from shop.checkout.services import rows
 from shop.checkout.services.keeping import give_back_removed
 from shop.checkout.services.outcomes import finish_order
-from shop.checkout.types import CheckoutState, Principal
+from shop.checkout.types import CheckoutState
 from shop.core.db import retrying
 from shop.core.errors import Refusal
 
@@ -57,7 +58,7 @@ def _follow_carts(now: datetime) -> int:
         if cart.is_copy:
             break
         if cart.content_version > row.cart_content_version:
-            principal = Principal(owner=row.owner, user_id=row.user_id)
+            principal = principal_of(row.owner)
             try:
                 followed += give_back_removed(checkout_id=row.checkout_id, principal=principal, now=now)
             except Refusal as error:
