@@ -14,6 +14,7 @@ from shop.core.representations import MoneySchema, choices_of
 MAX_CHANGES = 200
 """More than any cart may hold; how many lines that is, the cart itself says."""
 MAX_MOVES = 50
+MAX_VERSION = 2**63 - 1
 
 # ---------------------------------------------------------------- what is taken
 
@@ -74,9 +75,10 @@ class Merge(StrictSerializer):
 
 
 class Acknowledge(StrictSerializer):
-    """Notices that were seen."""
+    """Notices that were seen: by their ids, or all those of the cart up to a version."""
 
-    notice_ids = serializers.ListField(child=TextField(max_length=300), max_length=500)
+    notice_ids = serializers.ListField(child=TextField(max_length=300), max_length=500, required=False)
+    up_to_version = IntegerField(min_value=0, max_value=MAX_VERSION, required=False)
 
 
 class SaveQuantity(StrictSerializer):

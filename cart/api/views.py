@@ -11,11 +11,14 @@ from cart import identity, selectors, services
 from cart.api import serializers
 from cart.api.edge import EXPAND, IF_MATCH, KEY, CartApiView
 from cart.api.representations import EXPANSIONS, cart_json, view_json, warnings_json
-from cart.types import CartWarning, LineChange
+from cart.errors import CartChangedError
+from cart.types import CartChange, CartRef, CartWarning, LineChange
 from shop.core import clock
 from shop.core.api import plain
+from shop.core.errors import ErrorDetail
 from shop.core.http import prefers_lenient, read_expand
 from shop.core.preconditions import etag, expected_version, is_unchanged
+from shop.core.problems import ApiProblem
 
 CHANGED = serializers.ChangedCartSchema
 LENIENT = OpenApiParameter(
@@ -212,4 +215,24 @@ class AcknowledgeView(CartApiView):
     def post(self, request: Request) -> Response:
         """Remember that the shopper has seen these notices. A line that is no longer sold goes with its notice."""
         data = self.body(serializers.Acknowledge, request)
-        return self.change(request, lambda ref: services.acknowledge(ref=ref, notice_ids=data["notice_ids"]))
+        if len(data) != 1:
+            raise ApiProblem("validation_failed", errors=(ErrorDetail("", "ids_or_version"),))
+
+        def apply(ref: CartRef) -> CartChange:
+            notice_ids = data.get("notice_ids")
+            if notice_ids is None:
+                notice_ids = _notice_ids(ref, data["up_to_version"])
+            return services.acknowledge(ref=ref, notice_ids=notice_ids)
+
+        return self.change(request, apply)
+
+
+def _notice_ids(ref: CartRef, up_to_version: int) -> list[str]:
+    """List the notices that stand now, for a client that saw this version of the cart.
+
+    :raises CartChangedError: if the cart changed since: there may be notices that nobody has seen.
+    """
+    view = selectors.view_cart(ref=ref, locale="", now=clock.now())
+    if view.cart.version > up_to_version:
+        raise CartChangedError(view.cart.version)
+    return [notice.notice_id for notice in view.notices]

@@ -132,6 +132,7 @@ _DETAILS: dict[str, Promise] = {
     "out_of_choice": _("Must be one of: {choices}."),
     "cursor_invalid": _("This cursor is not one of ours."),
     "too_many": _("At most {limit} at once."),
+    "ids_or_version": _("Exactly one of “notice_ids” and “up_to_version” is expected."),
     "ids_alone": _("“ids” is sent alone."),
     "one_source": _("Exactly one of “cart_session” and “items” is expected."),
 }

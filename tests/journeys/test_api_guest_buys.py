@@ -16,7 +16,7 @@ ADDRESS = {
 }
 
 
-def start(api: Api) -> Any:  # noqa: ANN401 - Django's test response
+def start(api: Api) -> Any:
     """Start a checkout of the present cart."""
     etag = api("GET", "cart").headers["ETag"]
     return api("POST", "checkouts", {}, key=True, If_Match=etag)
@@ -35,7 +35,7 @@ def fill_in(api: Api, checkout: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def pay(api: Api, checkout: dict[str, Any], token: str = "ok", *, key: bool | str = True) -> Any:  # noqa: ANN401
+def pay(api: Api, checkout: dict[str, Any], token: str = "ok", *, key: bool | str = True) -> Any:
     """Pay the total that the checkout shows."""
     data = {"method": "fake", "provider_token": token, "expected_total": checkout["totals"]["total"]["amount"]}
     return api("POST", f"checkouts/{checkout['id']}/payments", data, key=key)
