@@ -56,6 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
     is_worker = hasattr(config, "workerinput")
     if is_worker or config.option.help or config.option.collectonly:
         return
+    servers.clear_leftovers()
     has_postgres = not os.environ.get("DATABASE_URL")
     has_redis = not all(os.environ.get(name) for name in addresses.NAMES[1:])
     _servers.enter_context(

@@ -123,7 +123,8 @@ def held(data_dir: Path) -> Iterator[None]:
     :raises RefusedError: if another demo holds it, or it cannot be made.
     """
     try:
-        (data_dir / "run").mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(parents=True, exist_ok=True)
+        (data_dir / "run").mkdir(mode=0o700, exist_ok=True)
         file = (data_dir / "demo.lock").open("a")
     except OSError as error:
         msg = f"DATA_DIR={data_dir} cannot be used: {error.strerror}."

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shop.embedded import addresses, postgres, redis_server
-from shop.embedded.processes import Program, end, has_ended, last_words, start
+from shop.embedded.processes import Program, created_at, end, has_ended, last_words, start
 
 START_SECONDS = 60
 
@@ -54,6 +54,14 @@ def wait_until_ready(program: Program, process: subprocess.Popen[bytes], sockets
             msg = f"{program.name} does not start: {last_words(program)}"
             raise RuntimeError(msg)
         time.sleep(0.05)
+
+
+def clear_leftovers() -> None:
+    """Delete the directories of test sessions that were killed; their servers ended with them."""
+    for directory in addresses.test_directory(0).parent.glob(f"trolley-test-{os.getuid()}-*"):
+        pid = directory.name.rpartition("-")[2]
+        if pid.isdecimal() and created_at(int(pid)) is None:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextmanager

@@ -13,9 +13,10 @@ from shop.settings.databases import database
 from shop.settings.logs import configure
 
 # A worker of pytest-xdist inherits the directory from the process that started it.
-TEST_SERVERS_DIR = os.environ.setdefault("TEST_SERVERS_DIR", str(addresses.test_directory(os.getpid())))
+TEST_SERVERS_DIR = os.environ.get("TEST_SERVERS_DIR") or str(addresses.test_directory(os.getpid()))
+os.environ["TEST_SERVERS_DIR"] = TEST_SERVERS_DIR
 # Each worker has a database (pytest-django adds its name) and three Redis databases of its own.
-TEST_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+TEST_WORKER = int((os.environ.get("PYTEST_XDIST_WORKER") or "gw0").removeprefix("gw"))
 
 DEBUG = False
 SECRET_KEY = "only-for-tests-" + "0" * 40

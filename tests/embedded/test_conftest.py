@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import urllib.request
+from pathlib import Path
 
 import pytest
 import redis
@@ -12,7 +14,9 @@ from django.core.cache import cache
 from django.db import connection
 from pytest_socket import SocketConnectBlockedError
 
-from tests.conftest import RunProcess
+from shop.embedded import addresses, servers
+from tests.conftest import RunProcess, running_process
+from tests.embedded.helpers import find, wait_until
 
 
 @pytest.mark.django_db
@@ -37,7 +41,7 @@ def test_each_test_finds_redis_and_cache_empty(run: int, cart_redis: redis.Redis
     assert cache.get("left") == run
 
 
-@pytest.mark.filterwarnings("default:A test tried to use socket")
+@pytest.mark.filterwarnings("ignore:A test tried to use socket")
 def test_no_test_speaks_to_another_machine() -> None:
     with socket.socket() as outward, pytest.raises(SocketConnectBlockedError):
         outward.connect(("192.0.2.1", 80))
@@ -60,3 +64,23 @@ def test_a_real_process_sees_this_workers_database(run_process: RunProcess) -> N
 def test_a_real_web_server_answers(web_server: str) -> None:
     with urllib.request.urlopen(f"{web_server}/livez") as answer:
         assert answer.status == 200
+
+
+SLEEPING_TEST = "import time\n\n\ndef test_sleeps(db):\n    time.sleep(60)\n"
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_session_leaves_no_servers(ending: int, tmp_path: Path) -> None:
+    (tmp_path / "test_sleep.py").write_text(SLEEPING_TEST)
+    argv = ["python", "-m", "pytest", "-n0", "-p", "no:cacheprovider", "-p", "tests.conftest", str(tmp_path)]
+    argv += ["-c", "pyproject.toml", "--rootdir", ".", "-v", "-s"]
+    with running_process(argv, env={"TEST_SERVERS_DIR": "", "PYTEST_XDIST_WORKER": ""}) as session:
+        directory = addresses.test_directory(session.process.pid)
+        wait_until(lambda: len(find(str(directory))) >= 2, seconds=60)
+        session.process.send_signal(ending)
+        session.wait(seconds=30)
+    wait_until(lambda: find(str(directory)) == [])
+    if ending == signal.SIGKILL:
+        assert directory.exists()
+        servers.clear_leftovers()
+    assert not directory.exists()
