@@ -12,5 +12,5 @@ class CartConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect words and receivers."""
-        from cart import messages, receivers  # noqa: F401
+        """Connect checks, words and receivers."""
+        from cart import checks, messages, receivers  # noqa: F401

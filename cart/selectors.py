@@ -109,6 +109,14 @@ def recorder_status() -> RecorderStatus:
     return RecorderStatus(from_micros(sign.at_micros), sign.waiting, sign.oldest_seconds)
 
 
+def eviction_policy() -> str:
+    """Tell what the carts' server does when it is full: anything but `noeviction` loses carts. Empty: not told.
+
+    :raises CartsUnavailableError: if Redis cannot answer now.
+    """
+    return stream.eviction_policy()
+
+
 def _copy(ref: CartRef) -> tuple[Cart, tuple[CartLine, ...]]:
     """Read PostgreSQL's copy."""
     stored = restoring.find_record(ref)

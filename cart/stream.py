@@ -252,6 +252,24 @@ def run_id() -> str:
     return store.run(use)
 
 
+def eviction_policy() -> str:
+    """Tell what the server does when it is full; empty if it does not let us ask.
+
+    :raises CartsUnavailableError: if Redis cannot answer now.
+    """
+
+    def use(client: Client) -> str:
+        try:
+            answer: Any = client.config_get("maxmemory-policy")
+        except ResponseError:
+            return ""
+        # A cluster answers by node, a server alone with the value.
+        found = {str(part) for part in (answer or {}).values()}
+        return next(iter(sorted(found - {"noeviction"})), "noeviction" if found else "")
+
+    return store.run(use)
+
+
 def read_epoch() -> str:
     """Tell for which run of the server carts were last compared with their records; empty if never.
 

@@ -119,7 +119,9 @@ def _clock(now: datetime) -> Finding:
 def _cart_redis() -> Finding:
     """Write: a demoted or full server still answers reads."""
     redis.call(settings.CART.redis_url, lambda client: client.set("readyz", "1", px=_KEEP_MS))
-    return Finding(is_ok=True)
+    policy = cart.eviction_policy()
+    is_safe = policy in ("noeviction", "")
+    return Finding(is_ok=is_safe, detail="" if is_safe else f"maxmemory-policy {policy} loses carts")
 
 
 def _cache_redis() -> Finding:

@@ -144,6 +144,20 @@ def test_a_page_gets_what_there_is_and_is_told() -> None:
     assert change.warnings == (CartWarning("clamped", "MUG", (("buyable", 2), ("quantity", 2), ("requested", 4))),)
 
 
+def test_adding_on_a_page_never_lowers_what_is_in_the_cart() -> None:
+    make_sku(on_hand=9)
+    ref = customer()
+    services.set_quantity(ref=ref, sku_id="MUG", quantity=6, now=NOW)
+    inventory.adjust(sku_id="MUG", delta=-7, reason=StockReason.LOST, by=None)
+
+    added = services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW, is_clamping=True)
+    typed = services.set_quantity(ref=ref, sku_id="MUG", quantity=8, now=NOW, is_clamping=True)
+
+    assert quantities(added.cart) == {"MUG": 6}
+    assert [w.code for w in added.warnings] == ["clamped"]
+    assert quantities(typed.cart) == {"MUG": 2}
+
+
 def test_clamping_to_nothing_is_a_refusal() -> None:
     make_sku(on_hand=0)
     with pytest.raises(InsufficientStockError):

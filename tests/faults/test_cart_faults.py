@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 import redis
+from django.core.management import CommandError, call_command
 
 from cart import recorder, selectors, services, stream
+from cart.checks import carts_are_never_evicted
 from cart.errors import CartsUnavailableError
 from cart.models import CartRecord
 from shop.core import redis as connections
@@ -147,6 +149,17 @@ def test_a_full_redis_refuses_changes_whole_and_still_reads(own_redis: OwnRedis)
         assert recorder.drain() == 1
         client.config_set("maxmemory", "0")
     assert quantities(services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW).cart) == {"MUG": 4}
+
+
+def test_a_server_that_evicts_is_refused(own_redis: OwnRedis) -> None:
+    assert carts_are_never_evicted() == []
+    with redis.Redis(port=own_redis.port) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+    assert [fault.id for fault in carts_are_never_evicted()] == ["cart.E001"]
+    with pytest.raises(CommandError, match="noeviction"):
+        call_command("record_cart_events", "--once")
+    own_redis.stop()
+    assert carts_are_never_evicted() == []
 
 
 @pytest.mark.django_db

@@ -6,9 +6,10 @@ import signal
 import threading
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from cart import recorder
+from cart.checks import carts_are_never_evicted
 
 
 class Command(BaseCommand):
@@ -20,6 +21,8 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="record what is waiting, then end")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - Django's
+        for fault in carts_are_never_evicted():
+            raise CommandError(fault.msg)
         if options["once"]:
             self.stdout.write(f"Recorded {recorder.drain()} cart events.")
             return
