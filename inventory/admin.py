@@ -147,7 +147,7 @@ class StockItemAdmin(ReadOnlyAdmin):
             "form": form,
             "opts": self.opts,
         }
-        return TemplateResponse(request, "admin/inventory/adjust.html", context, status=400 if form.errors else 200)
+        return TemplateResponse(request, "admin/inventory/adjust.html", context, status=422 if form.errors else 200)
 
     def _adjust(self, request: HttpRequest, sku_id: str, form: AdjustForm) -> bool:
         entered = form.cleaned_data

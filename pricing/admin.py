@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
@@ -23,14 +22,20 @@ from shop.core.staff import FreshForm, QuickListAdmin
 class PriceForm(FreshForm):
     """A price of a SKU that exists."""
 
-    currency = forms.CharField(max_length=3, initial=lambda: conf().currency, label=_("currency"))
-
     def clean_sku_id(self) -> str:
         """Refuse a SKU that the catalogue does not know."""
         sku_id: str = self.cleaned_data["sku_id"]
         if sku_id not in catalog.list_cards(sku_ids=[sku_id]):
             raise ValidationError(_("There is no SKU with this id."), code="sku_unknown")
         return sku_id
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse an end before the beginning, at its field."""
+        cleaned = super().clean()
+        begins, ends = self.cleaned_data.get("valid_from"), self.cleaned_data.get("valid_until")
+        if begins and ends and ends <= begins:
+            self.add_error("valid_until", _("The end must be later than the beginning."))
+        return cleaned
 
 
 class ValidNowFilter(admin.SimpleListFilter):
@@ -63,6 +68,9 @@ class PriceAdmin(QuickListAdmin):
     list_filter = (ValidNowFilter, "currency", "segment")
     search_fields = ("sku_id",)
     search_help_text = _("SKU")
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"currency": conf().currency, **super().get_changeform_initial_data(request)}
 
     @admin.display(description=_("price"), ordering="unit_price_minor")
     def amount(self, price: Price) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -18,12 +18,19 @@ class Price(models.Model):
     """What one unit costs. The price in force is the valid one that began last; a future one waits for its day."""
 
     sku_id = models.CharField(_("SKU"), max_length=64)
-    currency = models.CharField(_("currency"), max_length=3, help_text=_("ISO 4217, such as GBP."))
+    currency = models.CharField(
+        _("currency"),
+        max_length=3,
+        validators=[RegexValidator(r"^[A-Z]{3}\Z", _("Three capital letters, such as GBP."))],
+        help_text=_("ISO 4217, such as GBP."),
+    )
     segment = models.CharField(
         _("segment"), max_length=40, blank=True, default="", help_text=_("Empty: the list price, for everybody.")
     )
     unit_price_minor = models.BigIntegerField(
-        _("unit price"), validators=[MinValueValidator(1)], help_text=_("In the smallest unit: 1400 is £14.00.")
+        _("unit price"),
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_UNIT_PRICE_MINOR)],
+        help_text=_("In the smallest unit: 1400 is £14.00."),
     )
     valid_from = models.DateTimeField(_("valid from"), db_default=Now())
     valid_until = models.DateTimeField(_("valid until"), null=True, blank=True, help_text=_("Empty: no end."))
