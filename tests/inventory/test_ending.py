@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
 from inventory import selectors
 from inventory import services as inventory
@@ -156,3 +158,22 @@ def test_each_end_is_one_statement(django_assert_num_queries: Any, lines: int) -
 
     assert states()[three.reservation_id] == "expired"
     assert_balanced()
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_an_application_whose_clock_is_off_ends_nothing_early_and_keeps_nothing_for_ever(hours: int) -> None:
+    stock(MUG=2)
+    live = inventory.reserve(demands=demands(MUG=1), owner="chk_live")
+    over = inventory.reserve(demands=demands(MUG=1), owner="chk_over", ttl_seconds=0)
+
+    with time_machine.travel(datetime.now(tz=UTC) + timedelta(hours=hours)):
+        another = inventory.reserve(demands=demands(MUG=1), owner="chk_another")
+        assert inventory.sweep() == 0
+        assert inventory.renew(reservation_id=live.reservation_id).expires_at - live.expires_at < timedelta(minutes=1)
+
+    assert states() == {
+        live.reservation_id: "soft",
+        over.reservation_id: "expired",
+        another.reservation_id: "soft",
+    }
+    assert abs(another.created_at - live.created_at) < timedelta(minutes=1)

@@ -1,0 +1,56 @@
+"""One process of the soak (`python -m tests.races.soak SEED SECONDS`): all that customers and staff do to the stock."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+
+import django
+
+SKU_IDS = [f"SKU-{number}" for number in range(6)]
+
+
+def main(seed: int, seconds: float) -> int:
+    """Reserve, change, sell, release, renew, pin, sweep and adjust at random; return how many of them were done."""
+    from inventory import services as inventory  # noqa: PLC0415 - after django.setup()
+    from inventory.types import StockDemand  # noqa: PLC0415
+    from shop.core.errors import Refusal  # noqa: PLC0415
+
+    chance = random.Random(seed)
+    mine: list[str] = []
+    done = 0
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        act = chance.choice(["reserve"] * 5 + ["commit", "release", "renew", "pin", "sweep", "adjust"])
+        try:
+            if act == "reserve":
+                # Three processes share the owners: some ask at once for different things.
+                wanted = [StockDemand(sku_id, chance.randint(1, 3)) for sku_id in chance.sample(SKU_IDS, 3)]
+                life = chance.choice([-1, 0, 1, 600])
+                view = inventory.reserve(demands=wanted, owner=f"chk_{chance.randint(1, 12)}", ttl_seconds=life)
+                mine = [*mine[-8:], view.reservation_id]
+            elif act == "sweep":
+                inventory.sweep(batch=chance.randint(1, 5))
+            elif act == "adjust":
+                delta = chance.choice([-3, -1, 1, 4])
+                inventory.adjust(sku_id=chance.choice(SKU_IDS), delta=delta, reason="correction", by=None)
+            elif mine:
+                reservation_id = chance.choice(mine)
+                if act == "commit":
+                    inventory.commit(reservation_id=reservation_id)
+                elif act == "release":
+                    inventory.release(reservation_id=reservation_id, cause="cancelled")
+                elif act == "renew":
+                    inventory.renew(reservation_id=reservation_id)
+                else:
+                    inventory.pin(reservation_id=reservation_id, seconds=30)
+            done += 1
+        except Refusal:
+            continue  # a refusal is an answer; anything else ends the process, and the test
+    return done
+
+
+if __name__ == "__main__":
+    django.setup()
+    sys.stdout.write(f"done {main(int(sys.argv[1]), float(sys.argv[2]))}\n")
