@@ -166,10 +166,11 @@ def test_a_guests_cart_alone_is_taken_over_without_a_notice() -> None:
 
 
 def test_undoing_a_merge_brings_the_account_back_and_saves_the_guests_lines() -> None:
-    for sku in ("A", "B"):
+    for sku in ("A", "B", "C"):
         make_sku(sku)
     guest, account = new_guest(), customer()
     before = services.add_line(ref=account, sku_id="A", quantity=1, now=NOW).cart
+    services.set_saved_quantity(ref=guest, sku_id="C", quantity=4, now=NOW)
     services.change_lines(ref=guest, changes=_set(A=5, B=2), now=NOW)
     result = services.merge_guest_cart(guest_ref=guest, user_id=7, now=NOW)
 
@@ -177,7 +178,7 @@ def test_undoing_a_merge_brings_the_account_back_and_saves_the_guests_lines() ->
 
     assert change.cart.lines == before.lines
     assert (change.cart.notice, change.cart.receipt) == ("", ())
-    assert {line.sku_id: line.quantity for line in selectors.get_saved(ref=account)} == {"A": 5, "B": 2}
+    assert {line.sku_id: line.quantity for line in selectors.get_saved(ref=account)} == {"A": 5, "B": 2, "C": 4}
 
 
 @pytest.mark.parametrize("step", ["change", "tombstone"])
