@@ -1,0 +1,100 @@
+"""Chromium against a real server: a browser that remembers what went wrong, and is checked when the test ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.db import connections
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from tests.conftest import CHROMIUM
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@dataclass(slots=True)
+class Visitor:
+    """A browser window on the shop; `troubles` are errors on the console, answers of 4xx that were wanted left out."""
+
+    url: str
+    context: BrowserContext
+    page: Page
+    troubles: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> Page:
+        """Open a page."""
+        self.page.goto(self.url + path)
+        return self.page
+
+    def add(self, *paths: str) -> None:
+        """Add one unit of what these product pages sell."""
+        for path in paths:
+            self.open(path)
+            self.page.get_by_role("button", name="Add to cart").click()
+            self.page.get_by_text("Cart:").first.wait_for()
+
+    def check(self, state: str = "") -> None:
+        """Let axe look at the page, and measure whether it scrolls sideways."""
+        found = Axe().run(self.page, options={"runOnly": TAGS, "resultTypes": ["violations", "incomplete"]})
+        faults = [
+            f"{fault['id']}: {[node['html'][:160] for node in fault['nodes']]}"
+            for fault in found.response["violations"]
+        ]
+        where = f"{state} {self.page.url}"
+        assert not faults, f"{where}\n" + "\n".join(faults)
+        wide, room = self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert wide <= room, f"{where} scrolls sideways: {wide} in {room}"
+
+
+Open = Callable[..., Visitor]
+
+
+@pytest.fixture
+def chromium(web_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
+    """Run a browser for one test.
+
+    Playwright keeps an event loop in this thread while it runs, and Django refuses to touch a database beside one unless
+    told otherwise. So it runs no longer than the test, and starts after the database was made. Beside a loop Django
+    also keeps connections of its own, which nobody else would close.
+    """
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        connections.close_all()
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser, web_server: str) -> Iterator[Open]:
+    """Give `visit(width=…, scheme="dark", scripts=False)`, which opens a window of its own.
+
+    At the end no window may have an error on its console, reports of the security policy included.
+    """
+    visitors: list[Visitor] = []
+
+    def open_window(*, width: int = 1280, scheme: Any = "light", scripts: bool = True, **more: Any) -> Visitor:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 800}, color_scheme=scheme, java_script_enabled=scripts, **more
+        )
+        visitor = Visitor(web_server, context, context.new_page())
+
+        def hear(message: ConsoleMessage) -> None:
+            # The browser itself writes a line for each answer of 4xx and 5xx; those that are bugs fail elsewhere.
+            if message.type in ("error", "warning") and "the server responded with a status of" not in message.text:
+                visitor.troubles.append(message.text)
+
+        visitor.page.on("console", hear)
+        visitor.page.on("pageerror", lambda error: visitor.troubles.append(str(error)))
+        visitors.append(visitor)
+        return visitor
+
+    yield open_window
+    troubles = [trouble for visitor in visitors for trouble in visitor.troubles]
+    for visitor in visitors:
+        visitor.context.close()
+    assert not troubles
