@@ -60,11 +60,11 @@ def compare() -> int:
 
 def _clear_orders(record: CartRecord) -> None:
     """Take out what was ordered, order by order; the script knows which it has seen."""
-    for number, lines in record.ordered.items():
+    for order in record.ordered:
         store.change(
             owner=record.owner,
-            operation_id=f"order-{number}",
-            operations=[{"op": "order", "number": number, "lines": lines}],
+            operation_id=f"order-{order['number']}",
+            operations=[{"op": "order", "number": order["number"], "lines": order["lines"]}],
             reason="order",
             is_forced=True,
         )

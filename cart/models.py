@@ -35,7 +35,9 @@ class CartRecord(models.Model):
         _("marks"), default=dict, help_text=_("The cart's own fields: notices, receipts, merges and orders applied.")
     )
     ordered = models.JSONField(
-        _("ordered"), default=dict, help_text=_("Order number → quantities by SKU that its cart is cleared of.")
+        _("ordered"),
+        default=list,
+        help_text=_("The last orders, with the quantities by SKU that the cart is cleared of."),
     )
     units = models.IntegerField(_("units"), default=0)
     value_minor = models.BigIntegerField(_("value"), default=0, help_text=_("At the prices when added, minor units."))

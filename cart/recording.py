@@ -24,7 +24,7 @@ _UPSERT = """
 INSERT INTO cart_cartrecord AS r
        (owner, user_id, version, content_version, lines, saved, marks, ordered, units, value_minor, currency,
         last_activity_at, state)
-SELECT e.owner, e.user_id, e.version, e.content_version, e.lines, e.saved, e.marks, '{}'::jsonb, e.units,
+SELECT e.owner, e.user_id, e.version, e.content_version, e.lines, e.saved, e.marks, '[]'::jsonb, e.units,
        e.value_minor, e.currency, e.last_activity_at, e.state
   FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::jsonb[], %s::jsonb[], %s::jsonb[],
               %s::integer[], %s::bigint[], %s::text[], %s::timestamptz[], %s::text[])

@@ -16,6 +16,9 @@ from cart.types import CartRef
 WAIT_SECONDS = 0.6
 """How long a reader waits for another who is already asking PostgreSQL; then it asks for itself."""
 STEP_SECONDS = 0.02
+CLEARED_ORDERS = 20
+"""How many orders a cart in Redis remembers to be cleared of: more than its record does (`KEPT_ORDERS`), so that none
+of those is ever taken for new. As in `lua/change.lua`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,11 @@ def to_fields(record: CartRecord) -> Stored:
         return Stored(record.version, {**cart, "@state": "merged"}, {})
     rows = {row["sku_id"]: dict(row) for row in record.lines}
     cleared: list[str] = json.loads(marks.get("@cleared", "[]"))
-    for number in [number for number in record.ordered if number not in cleared]:
-        subtract(rows, record.ordered[number])
-        cleared.append(number)
+    for order in [order for order in record.ordered if order["number"] not in cleared]:
+        subtract(rows, order["lines"])
+        cleared.append(order["number"])
     if cleared:
-        cart["@cleared"] = json.dumps(cleared[-10:])
+        cart["@cleared"] = json.dumps(cleared[-CLEARED_ORDERS:])
     cart.update({sku_id: encode_line(row_to_line(row)) for sku_id, row in rows.items()})
     if saved:
         cart["@saved_count"] = str(len(saved))

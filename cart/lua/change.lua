@@ -231,7 +231,7 @@ for _, op in ipairs(cjson.decode(ARGV[14])) do
       if number == op.number then is_replayed = true end
     end
     if is_replayed then break end
-    remember('@cleared', op.number, 10)
+    remember('@cleared', op.number, 20)
     cart['@lock'] = nil
     for name, n in pairs(op.lines) do
       local left = quantity(cart[name]) - n

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('lines', models.JSONField(default=list, verbose_name='lines')),
                 ('saved', models.JSONField(default=list, verbose_name='saved for later')),
                 ('marks', models.JSONField(default=dict, help_text="The cart's own fields: notices, receipts, merges and orders applied.", verbose_name='marks')),
-                ('ordered', models.JSONField(default=dict, help_text='Order number → quantities by SKU that its cart is cleared of.', verbose_name='ordered')),
+                ('ordered', models.JSONField(default=list, help_text='The last orders, with the quantities by SKU that the cart is cleared of.', verbose_name='ordered')),
                 ('units', models.IntegerField(default=0, verbose_name='units')),
                 ('value_minor', models.BigIntegerField(default=0, help_text='At the prices when added, minor units.', verbose_name='value')),
                 ('currency', models.CharField(max_length=3, verbose_name='currency')),

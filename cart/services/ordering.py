@@ -89,7 +89,7 @@ def convert_record(*, ref: CartRef, content_version: int, lines: Iterable[Ordere
         .exclude(state=CartRecord.State.CONVERTED)
         .get(owner=ref.owner)
     )
-    if order_number in live.ordered:
+    if CartRecord.objects.filter(order_number=order_number).exists():
         return
     known = {row["sku_id"]: dict(row) for row in live.lines}
     ordered = [
@@ -101,7 +101,7 @@ def convert_record(*, ref: CartRef, content_version: int, lines: Iterable[Ordere
         for sku_id, quantity in quantities.items()
     ]
     subtract(known, quantities)
-    live.ordered = dict([*live.ordered.items(), (order_number, quantities)][-KEPT_ORDERS:])
+    live.ordered = [*live.ordered, {"number": order_number, "lines": quantities}][-KEPT_ORDERS:]
     live.lines = list(known.values())
     live.units = sum(row["quantity"] for row in known.values())
     live.value_minor = sum(row["quantity"] * (row["price_at_add"] or 0) for row in known.values())
@@ -142,7 +142,8 @@ def clear_ordered(
     """
     if lines is None:
         record = CartRecord.objects.filter(owner=ref.owner).exclude(state=CartRecord.State.CONVERTED).first()
-        quantities: dict[str, int] = dict(record.ordered.get(order_number, {})) if record else {}
+        orders = record.ordered if record else []
+        quantities: dict[str, int] = next((dict(o["lines"]) for o in orders if o["number"] == order_number), {})
     else:
         quantities = {}
         for line in lines:

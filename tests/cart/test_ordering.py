@@ -114,6 +114,21 @@ def test_bought_lines_do_not_come_back_with_an_older_file_of_redis(cart_redis: r
     assert selectors.get_cart(ref=ref).lines == ()
 
 
+def test_many_orders_later_none_of_them_is_taken_for_new(cart_redis: redis.Redis) -> None:
+    make_sku(on_hand=500)
+    ref = customer()
+    for number in range(25):
+        ordered = services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW).cart
+        _order(ref, ordered, f"ord_{number}")
+        services.clear_ordered(ref=ref, content_version=ordered.content_version, order_number=f"ord_{number}")
+    services.add_line(ref=ref, sku_id="MUG", quantity=30, now=NOW)
+    recorder.drain()
+    comparing.compare()
+    assert quantities(selectors.get_cart(ref=ref)) == {"MUG": 30}
+    cart_redis.flushall()
+    assert quantities(selectors.get_cart(ref=ref)) == {"MUG": 30}
+
+
 def test_a_cart_being_paid_for_is_read_and_not_written() -> None:
     make_sku()
     ref = customer()
