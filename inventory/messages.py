@@ -19,7 +19,9 @@ from shop.core.words import DETAIL_WORDS, Words, words
 DETAIL_WORDS.update(
     {
         "short": gettext_lazy("Only {buyable} left. You want {requested}."),
-        "stock_below_reserved": gettext_lazy("{reserved} of {on_hand} units are reserved: they cannot be taken away."),
+        "stock_below_reserved": gettext_lazy(
+            "At most {most} can be taken away: {on_hand} are on hand, of which {reserved} are reserved."
+        ),
         "delta_zero": gettext_lazy("0 changes nothing."),
         "delta_range": gettext_lazy("At most {limit} units can be on hand."),
         "reason_unknown": gettext_lazy("Choose one of the reasons."),
@@ -60,8 +62,8 @@ def _renewal_limit(refusal: RenewalLimitError) -> Words:
 
 @words.register
 def _stock_below_reserved(refusal: StockBelowReservedError) -> Words:
-    detail = _("%(reserved)d of %(on_hand)d units are reserved: they cannot be taken away.")
-    return Words(_("Units are reserved"), detail % {"reserved": refusal.reserved, "on_hand": refusal.on_hand})
+    detail = _("%(on_hand)d units are on hand, of which %(reserved)d are reserved: fewer cannot be left.")
+    return Words(_("Not enough units"), detail % {"reserved": refusal.reserved, "on_hand": refusal.on_hand})
 
 
 @words.register

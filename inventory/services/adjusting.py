@@ -77,10 +77,9 @@ def adjust(
         item = StockItem.objects.filter(pk=sku_id).first() or StockItem(sku_id=sku_id)
     if delta > 0:
         raise AdjustmentInvalidError(errors=(ErrorDetail("/delta", "delta_range", {"limit": MAX_ON_HAND}),))
+    numbers = {"on_hand": item.on_hand, "reserved": item.reserved, "most": item.on_hand - item.reserved}
     raise StockBelowReservedError(
-        item.on_hand,
-        item.reserved,
-        errors=(ErrorDetail("/delta", "stock_below_reserved", {"on_hand": item.on_hand, "reserved": item.reserved}),),
+        item.on_hand, item.reserved, errors=(ErrorDetail("/delta", "stock_below_reserved", numbers),)
     )
 
 

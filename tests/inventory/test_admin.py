@@ -186,7 +186,7 @@ def test_a_form_opened_before_a_sale_does_not_undo_it(staff: Client) -> None:
 @pytest.mark.parametrize(
     ("fields", "field", "words"),
     [
-        ({"delta": "-8"}, "delta", "2 of 9 units are reserved: they cannot be taken away."),
+        ({"delta": "-8"}, "delta", "At most 7 can be taken away: 9 are on hand, of which 2 are reserved."),
         ({"delta": "0"}, "delta", "0 changes nothing."),
         ({"delta": "five"}, "delta", "Enter a whole number."),
         ({"delta": ""}, "delta", "This field is required."),

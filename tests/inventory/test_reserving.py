@@ -94,6 +94,17 @@ def test_another_wish_of_the_same_owner_takes_the_place_of_the_first_and_needs_o
     assert_balanced()
 
 
+def test_wanting_one_sku_less_gives_its_units_back() -> None:
+    stock(MUG=2, PLATE=1)
+    first = inventory.reserve(demands=demands(MUG=2, PLATE=1), owner="chk_1")
+
+    second = inventory.reserve(demands=demands(MUG=2), owner="chk_1")
+
+    assert second.reservation_id != first.reservation_id
+    assert counters() == {"MUG": (2, 2), "PLATE": (1, 0)}
+    assert_balanced()
+
+
 def test_when_the_difference_is_short_the_first_reservation_stays() -> None:
     stock(MUG=3)
     first = inventory.reserve(demands=demands(MUG=2), owner="chk_1")
