@@ -117,7 +117,7 @@ def reserve(*, demands: Sequence[StockDemand], owner: str, ttl_seconds: int | No
     Alone it commits by itself; inside a transaction it is part of that, and a refusal leaves no lock behind.
 
     :raises InsufficientStockError: if a SKU is short (one detail `short` each, at `/items/<sku>`).
-    :raises StockBusyError: if others keep the stock rows locked.
+    :raises StockBusyError: if others keep the stock rows locked, or the owner asks for many different things at once.
     :raises ValueError: if nothing is wanted, or a quantity is below 1.
     """
     wanted = sum_demands(demands)
@@ -140,14 +140,14 @@ def reserve(*, demands: Sequence[StockDemand], owner: str, ttl_seconds: int | No
 
 
 def _attempt(params: dict[str, Any], wanted: tuple[StockDemand, ...]) -> ReservationView:
-    for _ in range(OWNER_TRIES - 1):
+    for _ in range(OWNER_TRIES):
         try:
             return _attempt_once(params, wanted)
         except IntegrityError as error:
             # Another request of the same owner was quicker; its reservation is visible to the next statement.
             if "one_soft_reservation_an_owner" not in str(error):
                 raise
-    return _attempt_once(params, wanted)
+    raise StockBusyError(retry_after_seconds=1)
 
 
 def _attempt_once(params: dict[str, Any], wanted: tuple[StockDemand, ...]) -> ReservationView:
