@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from inventory import services as inventory
 from inventory.errors import InsufficientStockError
@@ -195,3 +197,23 @@ def test_another_shopper_cannot_see_or_change_a_checkout() -> None:
 def test_ids_that_are_none_are_simply_unknown(text: str) -> None:
     with pytest.raises(CheckoutUnknownError):
         services.cancel(checkout_id=text, principal=principal_of(new_guest()), now=clock.now())
+
+
+@pytest.mark.parametrize("lines", [1, 40])
+def test_starting_takes_at_most_14_statements_for_one_line_and_for_many(lines: int) -> None:
+    ref = new_guest()
+    for number in range(lines):
+        put(ref, make_sku(f"SKU-{number}"))
+
+    with CaptureQueriesContext(connection) as first:
+        start(ref)
+    with CaptureQueriesContext(connection) as again:
+        start(ref)
+
+    assert _statements(first) <= 14
+    assert _statements(again) <= 14
+
+
+def _statements(queries: CaptureQueriesContext) -> int:
+    """Count statements, without the savepoints that stand for transactions in a test."""
+    return sum("SAVEPOINT" not in query["sql"] for query in queries)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cart.types import CartRef
 from inventory import services as inventory
-from inventory.types import StockDemand
+from inventory.types import ReservationView, StockDemand
 from shop.checkout import models
 from shop.checkout.conf import conf
 from shop.checkout.errors import CheckoutCancelledError, CheckoutUnknownError, PaymentInProgressError
@@ -26,6 +26,9 @@ class FrozenLine:
     quantity: int
     unit_price_minor: int
     price_at_add_minor: int | None
+
+
+Line = FrozenLine | models.CheckoutLine
 
 
 def ref_of(owner: str) -> CartRef:
@@ -94,7 +97,8 @@ def freeze(row: models.Checkout, lines: Sequence[FrozenLine], *, now: datetime, 
     row.quote_number += 1
     if is_new_quote:
         row.lock_expires_at = now + timedelta(seconds=conf().lock_seconds)
-    row.lines.all().delete()
+    if row.quote_number > 1:
+        row.lines.all().delete()
     models.CheckoutLine.objects.bulk_create(
         models.CheckoutLine(
             checkout=row,
@@ -109,20 +113,21 @@ def freeze(row: models.Checkout, lines: Sequence[FrozenLine], *, now: datetime, 
     )
 
 
-def demands(row: models.Checkout) -> tuple[StockDemand, ...]:
-    """Say what the lines of a checkout take from stock."""
-    return tuple(StockDemand(line.sku_id, line.quantity) for line in row.lines.all())
-
-
-def reserve(row: models.Checkout) -> None:
+def reserve(row: models.Checkout, lines: Iterable[Line] | None = None) -> ReservationView:
     """Reserve the lines of a locked checkout, all or nothing; the caller saves the row.
+
+    `lines` spares reading them where the caller has them.
 
     A live reservation of the same lines is kept as it is, one of other lines is adjusted by the difference.
 
     :raises InsufficientStockError: if a SKU is short; nothing changed.
     :raises StockBusyError: if the stock rows are locked for too long.
     """
-    row.reservation_id = inventory.reserve(demands=demands(row), owner=row.checkout_id).reservation_id
+    wanted = row.lines.all() if lines is None else lines
+    demands = tuple(StockDemand(line.sku_id, line.quantity) for line in wanted)
+    reservation = inventory.reserve(demands=demands, owner=row.checkout_id)
+    row.reservation_id = reservation.reservation_id
+    return reservation
 
 
 def end(row: models.Checkout, *, state: CheckoutState, cause: str, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from cart import selectors as carts
 from cart.errors import CartChangedError, CartsUnavailableError
 from cart.rules import acknowledged_prices
 from cart.types import Cart, CartRef
+from inventory.types import ReservationView
 from shop.checkout import models, selectors
 from shop.checkout.conf import conf
 from shop.checkout.errors import CartEmptyError, ReservationLimitError
@@ -33,6 +35,15 @@ class _Start:
     """None: the frozen quote of the open checkout stands."""
     email: str
     language: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What the transaction did."""
+
+    checkout_id: str
+    is_new: bool
+    reservation: ReservationView | None
 
 
 def start_checkout(
@@ -70,17 +81,24 @@ def start_checkout(
         raise ValueError(msg)
     address = clean_email(email) if email else principal.email
     cart = _cart(ref=ref, expected_version=expected_cart_version, now=now)
-    paying = models.Checkout.objects.filter(
-        owner=ref.owner,
-        state=CheckoutState.PAYING.value,
-        cart_content_version=cart.content_version,
-    ).first()
+    live = models.Checkout.objects.filter(owner=ref.owner, state__in=models.checkouts.LIVE).prefetch_related("lines")
+    paying, row = _choose(list(live), cart)
     if paying is not None:
         return selectors.get_checkout(checkout_id=paying.checkout_id, principal=principal, now=now), False
-    fresh = _quote(cart=cart, accepted_total=accepted_total, now=now)
+    fresh = _quote(row=row, cart=cart, accepted_total=accepted_total, now=now)
     start = _Start(cart=cart, principal=principal, offer=fresh, email=address, language=get_language() or "")
-    checkout_id, is_new = _write(start, now)
-    return selectors.get_checkout(checkout_id=checkout_id, principal=principal, now=now), is_new
+    written = _write(start, now)
+    view = selectors.get_checkout(
+        checkout_id=written.checkout_id, principal=principal, now=now, reservation=written.reservation
+    )
+    return view, written.is_new
+
+
+def _choose(live: Sequence[models.Checkout], cart: Cart) -> tuple[models.Checkout | None, models.Checkout | None]:
+    """Pick out the checkout that pays for this very cart, and the open one."""
+    being_paid = (row for row in live if row.state == CheckoutState.PAYING.value)
+    paying = next((row for row in being_paid if row.cart_content_version == cart.content_version), None)
+    return paying, next((row for row in live if row.state == CheckoutState.OPEN.value), None)
 
 
 def _cart(*, ref: CartRef, expected_version: int | None, now: datetime) -> Cart:
@@ -98,22 +116,17 @@ def _cart(*, ref: CartRef, expected_version: int | None, now: datetime) -> Cart:
     return cart
 
 
-def _quote(*, cart: Cart, accepted_total: int | None, now: datetime) -> Offer | None:
+def _quote(*, row: models.Checkout | None, cart: Cart, accepted_total: int | None, now: datetime) -> Offer | None:
     """Quote the cart unless the open checkout's frozen quote stands.
 
     :raises PriceChangedError: if a rise has to be agreed to.
     """
     shown = {line.sku_id: line.price_at_add for line in cart.lines}
     shown |= acknowledged_prices(cart.acknowledged, cart.currency)
-    row = (
-        models.Checkout.objects.prefetch_related("lines")
-        .filter(owner=_owner(cart), state=CheckoutState.OPEN.value)
-        .first()
-    )
     if row is not None:
-        is_same = row.currency == cart.currency and _quantities(row) == {
-            line.sku_id: line.quantity for line in cart.lines
-        }
+        bought = {line.sku_id: line.quantity for line in row.lines.all()}
+        wanted = {line.sku_id: line.quantity for line in cart.lines}
+        is_same = row.currency == cart.currency and bought == wanted
         is_too_dear = accepted_total is not None and accepted_total < row.total_minor
         if is_same and row.lock_expires_at > now and not is_too_dear:
             return None
@@ -125,7 +138,7 @@ def _quote(*, cart: Cart, accepted_total: int | None, now: datetime) -> Offer | 
 
 
 @retrying
-def _write(start: _Start, now: datetime) -> tuple[str, bool]:
+def _write(start: _Start, now: datetime) -> _Written:
     owner = start.principal.owner
     rows.serialize_owner(owner)
     live = list(
@@ -133,16 +146,17 @@ def _write(start: _Start, now: datetime) -> tuple[str, bool]:
         .filter(owner=owner, state__in=models.checkouts.LIVE)
         .order_by("checkout_id")
     )
-    being_paid = (each for each in live if each.cart_content_version == start.cart.content_version)
-    paying = next((each for each in being_paid if each.state == CheckoutState.PAYING.value), None)
+    paying, row = _choose(live, start.cart)
     if paying is not None:  # it was open a moment ago
-        return paying.checkout_id, False
-    row = next((each for each in live if each.state == CheckoutState.OPEN.value), None)
+        return _Written(paying.checkout_id, is_new=False, reservation=None)
     is_new = row is None
+    lines: Sequence[rows.FrozenLine] | None = start.offer.lines if start.offer else None
     if row is None:
         if len(live) >= conf().open_checkouts:
             raise ReservationLimitError(conf().open_checkouts)
-        row = _insert(start, now)
+        fresh = start.offer or offer(wanted=start.cart.lines, currency=start.cart.currency, shown={}, now=now)
+        row = _insert(start, fresh, now)
+        lines = fresh.lines
     elif start.offer is not None:
         row.currency = start.cart.currency
         rows.freeze(row, start.offer.lines, now=now)
@@ -150,21 +164,17 @@ def _write(start: _Start, now: datetime) -> tuple[str, bool]:
     row.cart_content_version = start.cart.content_version
     row.email = row.email or start.email
     before = row.reservation_id
-    rows.reserve(row)
+    reservation = rows.reserve(row, lines)
     if is_new:
         row.save()
     elif start.offer is not None or row.reservation_id != before:
         rows.touch(row, now=now)
     else:
         row.save(update_fields=["cart_version", "cart_content_version", "email"])
-    return row.checkout_id, is_new
+    return _Written(row.checkout_id, is_new=is_new, reservation=reservation)
 
 
-def _insert(start: _Start, now: datetime) -> models.Checkout:
-    if start.offer is None:  # the open checkout that was seen a moment ago is over
-        fresh = offer(wanted=start.cart.lines, currency=start.cart.currency, shown={}, now=now)
-    else:
-        fresh = start.offer
+def _insert(start: _Start, fresh: Offer, now: datetime) -> models.Checkout:
     row = models.Checkout.objects.create(
         checkout_id=new_id("chk"),
         owner=start.principal.owner,
@@ -182,11 +192,3 @@ def _insert(start: _Start, now: datetime) -> models.Checkout:
     )
     rows.freeze(row, fresh.lines, now=now)
     return row
-
-
-def _quantities(row: models.Checkout) -> dict[str, int]:
-    return {line.sku_id: line.quantity for line in row.lines.all()}
-
-
-def _owner(cart: Cart) -> str:
-    return cart.ref.owner if cart.ref else ""
