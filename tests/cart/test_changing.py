@@ -36,6 +36,7 @@ def test_adding_adds_and_setting_sets() -> None:
 
     assert [quantities(c.cart) for c in (first, second, third)] == [{"MUG": 2}, {"MUG": 5}, {"MUG": 4}]
     assert [c.added_new for c in (first, second, third)] == [True, False, False]
+    assert [bool(c.undo) for c in (first, second, third)] == [False, False, True]
     assert first.cart.version < second.cart.version < third.cart.version
     assert third.cart.lines[0].price_at_add == Money(1_200, "GBP")
     assert selectors.get_cart(ref=ref) == third.cart

@@ -31,14 +31,18 @@ pytestmark = pytest.mark.django_db
 def commands(server: redis.Redis) -> Iterator[list[str]]:
     """Watch what arrives at the server (MONITOR); commands inside scripts are not counted."""
     seen: list[str] = []
+    number = server.connection_pool.connection_kwargs.get("db", 0)
     with server.monitor() as monitor:  # type: ignore[no-untyped-call]  # the library's
         yield seen
-        server.echo("over")
+        server.echo(f"over {number}")
         for command in monitor.listen():
-            if command["command"] == "ECHO over":
+            if command["command"] == f"ECHO over {number}":
                 return
             name = command["command"].split()[0]
-            if command["client_type"] != "lua" and name not in ("HELLO", "CLIENT", "SELECT"):  # a new connection
+            is_ours = command["db"] == number  # another worker's tests share the server
+            if (
+                is_ours and command["client_type"] != "lua" and name not in ("HELLO", "CLIENT", "SELECT")
+            ):  # a new connection
                 seen.append(name)
 
 
