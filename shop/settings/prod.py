@@ -12,7 +12,7 @@ from shop.settings.caches import cache
 from shop.settings.databases import database
 from shop.settings.logs import configure
 
-SHORTEST_SECRET = 32
+SHORTEST_SECRET = 50
 
 
 def _required(name: str) -> str:

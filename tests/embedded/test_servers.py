@@ -13,8 +13,8 @@ import pytest
 import redis
 
 from shop.embedded import postgres, redis_server, servers
-from shop.embedded.processes import bury, end, start
-from tests.embedded.helpers import find
+from shop.embedded.processes import Program, bury, end, has_ended, start
+from tests.embedded.helpers import find, wait_until
 
 
 @pytest.fixture
@@ -79,10 +79,15 @@ def test_the_next_start_finds_what_the_last_one_kept(place: Path, ending: int | 
 def test_the_number_of_another_program_in_a_stale_file_blocks_no_start(place: Path) -> None:
     with durable(place) as sockets:
         query(sockets, "CREATE TABLE kept AS SELECT 42 AS value")
-    stale = f"{os.getpid()}\n{place / 'postgres'}\n1700000000\n5432\n{place / 'run'}\n\n"
+    # PostgreSQL takes the number of its own user's process for a living server, unless it is its own parent's.
+    bystander = start(Program("sleeper", ("sleep", "60"), user=postgres.user()))
+    wait_until(lambda: find("sleep", "60"))
+    stale = f"{bystander.pid}\n{place / 'postgres'}\n1700000000\n5432\n{place / 'run'}\n\n"
     (place / "postgres" / "postmaster.pid").write_text(stale)
     with durable(place) as sockets:
         assert query(sockets, "SELECT value FROM kept") == 42
+    assert not has_ended(bystander)
+    end(bystander)
 
 
 def test_a_half_made_database_is_made_again(place: Path) -> None:
