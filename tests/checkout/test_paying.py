@@ -464,3 +464,26 @@ def test_the_paid_cart_cannot_be_checked_out_again_when_its_clearing_was_lost(mo
     with pytest.raises(Exception, match="cart_empty"):
         start(ref)
     assert cart_of(ref) == {}
+
+
+@pytest.mark.parametrize("by", ["asking", "reconciling"])
+def test_a_free_order_whose_process_died_is_completed(monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+    make_sku()
+    ref, view = ready()
+    models.CheckoutLine.objects.update(unit_price_minor=0)
+    models.Checkout.objects.update(subtotal_minor=0, total_minor=0)
+    with monkeypatch.context() as patch:
+        patch.setattr("shop.checkout.services.paying.apply_outcome", lambda **_: None)
+        payment = pay(view, ref, total=0)
+    assert not Order.objects.exists()
+
+    if by == "asking":
+        services.check_payment(
+            checkout_id=view.checkout_id,
+            payment_id=payment.payment_id,
+            principal=principal_of(ref),
+            now=clock.now(),
+        )
+    else:
+        services.reconcile_payments(now=later(11))
+    assert Order.objects.get().total_minor == 0

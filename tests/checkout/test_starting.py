@@ -15,6 +15,7 @@ from shop.checkout.errors import (
     CheckoutUnknownError,
     LineUnavailableError,
     PriceChangedError,
+    ReservationLimitError,
 )
 from shop.checkout.types import CheckoutState
 from shop.core import clock
@@ -217,3 +218,22 @@ def test_starting_takes_at_most_14_statements_for_one_line_and_for_many(lines: i
 def _statements(queries: CaptureQueriesContext) -> int:
     """Count statements, without the savepoints that stand for transactions in a test."""
     return sum("SAVEPOINT" not in query["sql"] for query in queries)
+
+
+def test_too_many_live_checkouts_are_refused_and_reserve_nothing() -> None:
+    make_sku()
+    ref = new_guest()
+    for number in range(3):
+        put(ref, "MUG", number + 1)
+        view = start(ref)
+        # As if their payments had been running for longer than the cart's lock lasts.
+        models.Checkout.objects.filter(pk=view.checkout_id).update(state="paying")
+    reserved = counters()
+    put(ref, "MUG", 9)
+
+    with pytest.raises(ReservationLimitError) as refused:
+        start(ref)
+
+    assert refused.value.limit == 3
+    assert counters() == reserved
+    assert models.Checkout.objects.count() == 3

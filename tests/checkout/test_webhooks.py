@@ -217,3 +217,19 @@ def test_an_event_whose_worker_died_is_taken_again() -> None:
     )
     services.process_webhooks()
     assert Order.objects.count() == 1
+
+
+def test_an_event_that_breaks_us_holds_up_no_other() -> None:
+    payment_id = waiting()
+    good = outcome_of(payment_id)
+    tell(replace(good, key="pay_" + "0" * 24), event_id="evt_bad")
+    tell(replace(good, key="pay_" + "1" * 24), event_id="evt_good")
+    body, _ = offline().message(good, event_id="evt_good", at=clock.now())
+    WebhookEvent.objects.filter(event_id="evt_good").update(body=body.decode())
+    WebhookEvent.objects.filter(event_id="evt_bad").update(provider="gone")
+    WebhookEvent.objects.update(next_try_at=clock.now() - timedelta(seconds=1))
+
+    services.process_webhooks()
+
+    assert Order.objects.count() == 1
+    assert WebhookEvent.objects.get(event_id="evt_bad").error == "KeyError"

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.db.models import QuerySet
 
+from inventory import services as inventory
+from inventory.models import Reservation
 from shop.checkout import models, services
 from shop.checkout.models import FakeCharge, Order, Payment, WebhookEvent
 from shop.checkout.services import outcomes, paying, rows
@@ -204,3 +207,20 @@ def test_cancelling_and_paying_at_once_end_in_exactly_one_of_both() -> None:
         state = models.Checkout.objects.get(pk=view.checkout_id).state
         assert ("succeeded" in answers) == (state == "completed"), answers
         assert counters() == (on_hand - (state == "completed"), 0)
+
+
+def test_the_sweep_and_a_late_success_at_once_leave_one_order_and_true_counters() -> None:
+    make_sku()
+    for turn in range(ROUNDS):
+        ref, view = ready()
+        payment = pay(view, ref, "slow")
+        news = outcome_of(payment.payment_id)
+        Reservation.objects.filter(state="soft").update(expires_at=clock.now() - timedelta(seconds=1))
+
+        def act(number: int) -> object:
+            return services.apply_outcome(outcome=news, now=clock.now()) if number % 4 == 0 else inventory.sweep()  # noqa: B023
+
+        answers = meet(12, act)
+        assert not [answer for answer in answers if isinstance(answer, Exception)], answers
+        assert Order.objects.count() == turn + 1
+        assert counters() == (49 - turn, 0)

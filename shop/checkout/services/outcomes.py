@@ -21,8 +21,8 @@ from shop.checkout.gateways.port import Outcome
 from shop.checkout.selectors import is_id
 from shop.checkout.services import rows
 from shop.checkout.types import CheckoutState, PaymentState
-from shop.core.db import retrying
-from shop.core.errors import UnavailableError
+from shop.core.db import failures_named, retrying
+from shop.core.errors import Refusal
 from shop.core.ids import new_id
 
 log = structlog.get_logger(__name__)
@@ -68,7 +68,8 @@ def apply_outcome(*, outcome: Outcome, now: datetime) -> Applied:
     :raises PaymentUnknownError: if no payment has this key.
     :raises UnavailableError: if locks were not to be had; nothing changed, the news must be applied again.
     """
-    applied = _apply(outcome, now)
+    with failures_named():
+        applied = _apply(outcome, now)
     if applied.order_number:
         finish_order(number=applied.order_number, now=now)
     elif applied.effect is Effect.MOVED and applied.state in (PaymentState.FAILED, PaymentState.REFUND_DUE):
@@ -79,7 +80,7 @@ def apply_outcome(*, outcome: Outcome, now: datetime) -> Applied:
 def finish_order(*, number: str, now: datetime) -> bool:
     """Take the ordered lines out of the cart in Redis and note it; lines added since stay. Safe to repeat.
 
-    False if Redis cannot answer: then the sweep does it later.
+    False if the cart cannot be changed now: then the sweep does it later.
     """
     order = models.Order.objects.filter(number=number).first()
     if order is None or order.cart_cleared_at is not None:
@@ -92,11 +93,11 @@ def finish_order(*, number: str, now: datetime) -> bool:
             order_number=number,
             lines=order.lines.all(),
         )
-    except UnavailableError:
-        log.warning("cart_not_cleared", order=number)
-        return False
     except CartMergedError:
         log.info("cart_merged_before_it_was_cleared", order=number)
+    except Refusal as error:
+        log.warning("cart_not_cleared", order=number, reason=error.code)
+        return False
     models.Order.objects.filter(number=number, cart_cleared_at__isnull=True).update(cart_cleared_at=now)
     return True
 
@@ -105,8 +106,8 @@ def unlock_cart(owner: str, *, checkout_id: str) -> None:
     """Let a cart be changed again after a payment that failed; should Redis not answer, its lock ends by itself."""
     try:
         carts.unlock(ref=rows.ref_of(owner), checkout_id=checkout_id)
-    except UnavailableError:
-        log.warning("cart_not_unlocked", checkout=checkout_id)
+    except Refusal as error:
+        log.warning("cart_not_unlocked", checkout=checkout_id, reason=error.code)
 
 
 @retrying

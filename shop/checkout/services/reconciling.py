@@ -46,7 +46,10 @@ def reconcile_payments(*, now: datetime) -> int:
     looked_at = 0
     for payment_id in _claim(models.payments.RUNNING, now):
         looked_at += 1
-        _check(models.Payment.objects.get(pk=payment_id), now)
+        try:
+            _check(models.Payment.objects.get(pk=payment_id), now)
+        except Exception:  # one payment that breaks us must not hold up the others; it is due again later
+            log.exception("payment_check_failed", payment=payment_id)
     return looked_at + refund_payments(now=now) + _read_books(now)
 
 

@@ -121,19 +121,25 @@ def _claim(*, batch: int, event_id: int | None) -> list[int]:
 def _process(event_id: int, now: datetime) -> None:
     """Apply one claimed event. What cannot be applied yet is due again later, with growing pauses."""
     event = models.WebhookEvent.objects.get(pk=event_id)
+    try:
+        state, error = _apply(event, now)
+    except Refusal as refusal:  # such as an unknown payment: its row may not be visible yet
+        _again(event, refusal.code)
+    except Exception as failure:  # an event that breaks us must not hold up those behind it
+        log.exception("webhook_failed", provider=event.provider, event_id=event.event_id)
+        _again(event, type(failure).__name__)
+    else:
+        _end(event, state, error, now)
+
+
+def _apply(event: models.WebhookEvent, now: datetime) -> tuple[models.WebhookState, str]:
     outcome = gateway(event.provider).read_event(body=event.body.encode()).outcome
     if outcome is None:
-        _end(event, models.WebhookState.PARKED, "unknown_kind", now)
-        return
-    try:
-        applied = apply_outcome(outcome=outcome, now=now)
-    except Refusal as error:  # such as an unknown payment: its row may not be visible yet
-        _again(event, error.code)
-    else:
-        if applied.effect is Effect.MISMATCHED:
-            _end(event, models.WebhookState.PARKED, applied.reason, now)
-        else:
-            _end(event, models.WebhookState.PROCESSED, "", now)
+        return models.WebhookState.PARKED, "unknown_kind"
+    applied = apply_outcome(outcome=outcome, now=now)
+    if applied.effect is Effect.MISMATCHED:
+        return models.WebhookState.PARKED, applied.reason
+    return models.WebhookState.PROCESSED, ""
 
 
 def _again(event: models.WebhookEvent, error: str) -> None:
