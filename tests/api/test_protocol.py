@@ -250,6 +250,18 @@ def test_a_repeated_checkout_or_payment_key_answers_from_the_record(filled: Api)
     )
 
 
+def test_nobody_is_given_the_answer_stored_under_anothers_key(filled: Api) -> None:
+    stranger = Api()
+    stranger("PUT", LINE, {"quantity": 1})
+
+    mine = filled("POST", "checkouts", {}, key="k-1", If_Match="*")
+    theirs = stranger("POST", "checkouts", {}, key="k-1", If_Match="*")
+
+    assert (mine.status_code, theirs.status_code) == (201, 201)
+    assert mine.json()["id"] != theirs.json()["id"]
+    assert "Idempotent-Replayed" not in theirs.headers
+
+
 def test_a_refused_checkout_is_not_stored_under_its_key(filled: Api) -> None:
     tag = filled("GET", "cart").headers["ETag"]
     assert_problem(filled("POST", "checkouts", {}, key="k-1", If_Match='"c1"'), 412, "cart_changed")
