@@ -126,3 +126,15 @@ def test_no_key_is_missing_and_a_good_one_is_kept() -> None:
 def test_the_fingerprint_is_of_the_content_not_of_the_writing() -> None:
     assert fingerprint({"a": 1, "b": [2]}) == fingerprint({"b": [2], "a": 1})
     assert fingerprint({"a": 1}) != fingerprint({"a": "1"})
+
+
+@pytest.mark.django_db
+def test_a_slow_worker_writes_nothing_while_the_one_that_took_over_is_still_running() -> None:
+    def slow() -> Answer:
+        IdempotencyRecord.objects.update(attempt=2)  # what taking over does
+        return Answer(200, {"from": "the slow one"})
+
+    with pytest.raises(IdempotencyInProgressError):
+        send(slow)
+    record = IdempotencyRecord.objects.get()
+    assert (record.state, record.body) == ("running", None)
