@@ -6,8 +6,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import OuterRef
-
 from inventory import selectors as inventory
 from inventory.types import Availability
 from pricing import selectors as pricing
@@ -49,8 +47,9 @@ def list_offers(*, sku_ids: Collection[str], now: datetime, owner: str | None = 
     if not sku_ids:
         return Offers({}, {}, {})
     code = currency()
-    price = pricing.current_price_of(sku_id=OuterRef("sku_id"), currency=code, now=now)
-    known = catalog.list_cards_with(sku_ids=sku_ids, column=price)
+    known = catalog.list_cards_with(
+        sku_ids=sku_ids, column=pricing.CURRENT_PRICE, params=pricing.price_params(currency=code, now=now)
+    )
     return Offers(
         cards={sku_id: card for sku_id, (card, _) in known.items()},
         prices={sku_id: Money(minor, code) for sku_id, (_, minor) in known.items() if minor is not None},

@@ -14,7 +14,7 @@ from inventory.errors import ReservationUnknownError
 from inventory.models import StockItem, SweepRecord
 from inventory.rules import availability_state
 from inventory.types import Availability, AvailabilityState, ReservationState, ReservationView, StockDemand
-from shop.core.db import rows
+from shop.core.db import prepared, rows
 
 SWEEP = "sweep"
 
@@ -51,7 +51,7 @@ def availability(*, sku_ids: Collection[str], owner: str | None = None) -> dict[
         return {}
     low_stock = conf().low_stock
     found: dict[str, Availability] = {}
-    for sku_id, on_hand, reserved, own, overdue, seconds in rows(
+    for sku_id, on_hand, reserved, own, overdue, seconds in prepared(
         _AVAILABILITY, {"sku_ids": sorted(wanted), "owner": owner or ""}
     ):
         others = reserved - own - overdue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -12,6 +13,8 @@ SEARCH_MAX_WORDS = 8
 _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _FORBIDDEN_IN_SKU = frozenset('/\\,?#%"<>')
 """Characters that mean something in a path, in a list of ids or in markup."""
+_ORDINARY = re.compile(rf"[A-Za-z0-9][A-Za-z0-9-]{{0,{SKU_ID_MAX_LENGTH - 1}}}", re.ASCII)
+"""What nearly every SKU looks like; nothing below can be wrong with it but the reserved words."""
 _RESERVED = frozenset({".", "..", "__proto__", "constructor", "prototype"})
 
 
@@ -24,6 +27,8 @@ def canonical_sku_id(text: str) -> str | None:
     """
     if len(text) > SKU_ID_MAX_LENGTH * 4:
         return None
+    if _ORDINARY.fullmatch(text) and text not in _RESERVED:
+        return text
     if any(unicodedata.category(character) in _FORBIDDEN_CATEGORIES for character in text):
         return None
     sku_id = unicodedata.normalize("NFC", text).strip()

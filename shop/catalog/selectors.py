@@ -4,43 +4,56 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import quote
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from shop.catalog.errors import CursorInvalidError, ProductUnknownError, SkuUnknownError
 from shop.catalog.models import Product, Sku
 from shop.catalog.pictures import picture_url
 from shop.catalog.rules import canonical_sku_id, search_words, sku_title
 from shop.catalog.types import Page, ProductCard, SkuCard, SkuSlice
+from shop.core.db import prepared
 from shop.core.errors import ErrorDetail
 
 PAGE_SIZE = 24
 SLICE_LIMIT = 100
 
 
+_CARD = "s.sku_id, s.options, s.is_sellable, t.title, t.slug"
+_FROM = "FROM catalog_sku s JOIN catalog_product t ON t.id = s.product_id"
+_CARDS = f"SELECT {_CARD} {_FROM} WHERE s.sku_id = ANY(%(sku_ids)s)"
+
+
 def list_cards(*, sku_ids: Collection[str]) -> dict[str, SkuCard]:
     """Look up SKUs in one query, whatever their number; unknown ids are absent, SKUs no longer sold are there."""
-    wanted = {sku_id for sku_id in sku_ids if canonical_sku_id(sku_id) == sku_id}
+    wanted = _possible(sku_ids)
     if not wanted:
         return {}
-    skus = Sku.objects.filter(sku_id__in=wanted).select_related("product")
-    return {sku.sku_id: _card(sku, sku.product) for sku in skus}
+    return {row[0]: _read_card(*row) for row in prepared(_CARDS, {"sku_ids": wanted})}
 
 
-def list_cards_with(*, sku_ids: Collection[str], column: Subquery) -> dict[str, tuple[SkuCard, Any]]:
+def list_cards_with(
+    *, sku_ids: Collection[str], column: str, params: Mapping[str, Any]
+) -> dict[str, tuple[SkuCard, Any]]:
     """Look up SKUs as `list_cards` does, each with one more value about it, still in one query.
 
-    `column` is an expression of another app in which `OuterRef("sku_id")` is the SKU, such as
-    `pricing.selectors.current_price_of`.
+    `column` is a constant expression of another app about the SKU of a row called `s`, such as
+    `pricing.selectors.CURRENT_PRICE`, `params` are its parameters.
     """
-    wanted = {sku_id for sku_id in sku_ids if canonical_sku_id(sku_id) == sku_id}
+    wanted = _possible(sku_ids)
     if not wanted:
         return {}
-    skus = Sku.objects.filter(sku_id__in=wanted).select_related("product").annotate(more=column)
-    return {sku.sku_id: (_card(sku, sku.product), sku.more) for sku in skus}
+    sql = _CARDS.replace(" FROM", f", {column} FROM", 1)
+    return {row[0]: (_read_card(*row[:-1]), row[-1]) for row in prepared(sql, {**params, "sku_ids": wanted})}
+
+
+def _possible(sku_ids: Collection[str]) -> list[str]:
+    return [sku_id for sku_id in set(sku_ids) if canonical_sku_id(sku_id) == sku_id]
 
 
 def get_card(*, sku_id: str) -> SkuCard:
@@ -144,21 +157,27 @@ def _skus() -> Prefetch[Literal["skus"], QuerySet[Sku], str]:
     return Prefetch("skus", queryset=Sku.objects.order_by("position", "id"))
 
 
-def _options(sku: Sku) -> tuple[tuple[str, str], ...]:
-    return tuple((name, value) for name, value in sku.options)
+def _read_card(sku_id: str, options: str, is_sellable: bool, title: str, slug: str) -> SkuCard:  # noqa: FBT001 - a row
+    return _make_card(sku_id, options, title, slug, is_sellable=is_sellable)
 
 
 def _card(sku: Sku, product: Product) -> SkuCard:
-    options = _options(sku)
+    return _make_card(sku.sku_id, json.dumps(sku.options), product.title, product.slug, is_sellable=sku.is_sellable)
+
+
+@lru_cache(maxsize=10_000)
+def _make_card(sku_id: str, options_json: str, title: str, slug: str, *, is_sellable: bool) -> SkuCard:
+    # The card follows from these five alone, so one that was made before is as good.
+    options = tuple((name, value) for name, value in json.loads(options_json))
     return SkuCard(
-        sku_id=sku.sku_id,
-        title=sku_title(product.title, options),
-        product_title=product.title,
-        product_slug=product.slug,
+        sku_id=sku_id,
+        title=sku_title(title, options),
+        product_title=title,
+        product_slug=slug,
         options=options,
-        image_url=picture_url(product.slug, options),
-        url=f"/p/{product.slug}/?sku={quote(sku.sku_id, safe='')}",
-        is_sellable=sku.is_sellable,
+        image_url=picture_url(slug, options),
+        url=f"/p/{slug}/?sku={quote(sku_id, safe='')}",
+        is_sellable=is_sellable,
     )
 
 

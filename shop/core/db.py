@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
+import psycopg
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from shop.core.errors import BusyError, UnavailableError
@@ -29,6 +30,21 @@ LOCK_NOT_AVAILABLE = "55P03"
 def rows(sql: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """Run one statement and return its rows. SQL is always a constant; values travel as parameters."""
     with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
+
+
+def prepared(sql: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Run one hot read as `rows` does, but let PostgreSQL keep its plan.
+
+    Django writes values into the text of a statement, so that each is planned anew. Here they travel beside it, and
+    what a connection runs again and again is prepared (`DATABASES`: not behind PgBouncer). JSONB comes as text.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        bare: Any = psycopg.Cursor(connection.connection)
+    with connection.make_debug_cursor(bare) if connection.queries_logged else connection.make_cursor(bare) as cursor:
         cursor.execute(sql, params)
         found: list[tuple[Any, ...]] = cursor.fetchall()
         return found

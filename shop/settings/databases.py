@@ -29,6 +29,8 @@ def database(env: environ.Env, url: str, *, is_pooled: bool) -> dict[str, Any]:
         "lock_timeout": env.int("DATABASE_LOCK_TIMEOUT_MS", 3_000),
         "idle_in_transaction_session_timeout": env.int("DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS", 10_000),
     }
+    # What `shop.core.db.prepared` runs for the sixth time on a connection keeps its plan.
+    options.setdefault("prepare_threshold", 5)
     options["options"] = " ".join(f"-c {name}={milliseconds}" for name, milliseconds in limits.items())
     options.setdefault("connect_timeout", 3)
     size = env.int("DATABASE_POOL_SIZE", 8)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError
+from django.db.models import OuterRef
 
 from pricing import selectors, services
 from pricing.errors import PriceInvalidError
@@ -30,7 +31,12 @@ def price(minor: int, begins: timedelta, ends: timedelta | None = None, **fields
 
 
 def current(now: datetime = NOW, currency: str = "GBP") -> dict[str, Money]:
-    return selectors.current_prices(sku_ids=["MUG", "UNKNOWN"], currency=currency, now=now)
+    """Look up both ways, which must agree."""
+    found = selectors.current_prices(sku_ids=["MUG", "UNKNOWN"], currency=currency, now=now)
+    expression = selectors.current_price_of(sku_id=OuterRef("sku_id"), currency=currency, now=now)
+    minors = set(Price.objects.annotate(found=expression).values_list("found", flat=True))
+    assert {Money(minor, currency) for minor in minors if minor} == set(found.values())
+    return found
 
 
 def test_of_the_valid_prices_the_one_that_began_last_is_in_force() -> None:
