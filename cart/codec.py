@@ -86,7 +86,11 @@ def encode_receipt(receipt: Iterable[ReceiptLine]) -> str:
 def decode_receipt(text: str) -> tuple[ReceiptLine, ...]:
     """Read what `encode_receipt` wrote; nothing is an empty receipt."""
     # An empty list may have passed through Lua, which writes it as {}.
-    rows = json.loads(text or "[]") or []
+    return decode_receipt_rows(json.loads(text or "[]") or [])
+
+
+def decode_receipt_rows(rows: Iterable[Mapping[str, Any]]) -> tuple[ReceiptLine, ...]:
+    """Read a receipt that is JSON already."""
     return tuple(ReceiptLine(**{**row, "outcome": MergeOutcome(row["outcome"])}) for row in rows)
 
 

@@ -27,6 +27,8 @@ class CartConf:
     saved_ttl_days: int = 90
     """A saved list lives so long after the last change."""
     merge_policy: str = MergePolicy.MAX.value
+    history_days: int = 90
+    """Each change of a cart can be looked up by staff for so long; 0 keeps no history."""
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
@@ -40,6 +42,7 @@ class CartConf:
             "CART_SAVED_TTL_DAYS",
             "must be from CART_TTL_DAYS to 730: a saved list outlives its cart.",
         )
+        require(0 <= self.history_days <= 730, "CART_HISTORY_DAYS", "must be from 0 to 730.")  # noqa: PLR2004
         require(
             self.merge_policy in list(MergePolicy), "CART_MERGE_POLICY", f"must be one of {', '.join(MergePolicy)}."
         )

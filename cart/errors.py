@@ -108,6 +108,13 @@ class MergeSourceGoneError(ConflictError):
 
 
 @dataclass(eq=False)
+class DeadLetterStandsError(RejectedError):
+    """A dead letter cannot be recorded, and there is no live cart to record in its place."""
+
+    code: ClassVar[str] = "dead_letter_stands"
+
+
+@dataclass(eq=False)
 class OperationReusedError(RejectedError):
     """The operation id (Idempotency-Key) was used for another change."""
 

@@ -90,6 +90,12 @@ def _operation_reused(refusal: errors.OperationReusedError) -> Words:
 
 
 @words.register
+def _dead_letter_stands(refusal: errors.DeadLetterStandsError) -> Words:
+    text = _("It still cannot be recorded, and Redis holds no cart to record in its place.")
+    return Words(_("Not recorded"), text)
+
+
+@words.register
 def _carts_unavailable(refusal: errors.CartsUnavailableError) -> Words:
     return Words(
         _("Carts cannot be changed right now"),

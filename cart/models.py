@@ -73,11 +73,77 @@ class CartRecord(models.Model):
             ),
             models.Index(fields=["last_activity_at"], condition=Q(user_id__isnull=True), name="cart_guests_by_age"),
             models.Index(fields=["user_id"], condition=Q(user_id__isnull=False), name="cart_by_customer"),
+            models.Index(fields=["-last_activity_at", "-id"], name="cart_by_activity"),
+            models.Index(fields=["value_minor"], condition=Q(state="active", units__gt=0), name="cart_by_value"),
         ]
+        # A further index, over the SKUs in `lines` and `saved`, is made by a migration.
 
     def __str__(self) -> str:
         """Name the cart without telling a guest's whole hash."""
         return self.owner[:8]
+
+
+class CartEvent(models.Model):
+    """One change of a cart, kept for a while so that people can see how a cart came to be as it is."""
+
+    owner = models.CharField(_("owner"), max_length=80)
+    version = models.BigIntegerField(_("version"))
+    reason = models.CharField(_("what"), max_length=20)
+    at = models.DateTimeField(_("at"))
+    units = models.IntegerField(_("units"))
+    value_minor = models.BigIntegerField(_("value"), help_text=_("At the prices when added, minor units."))
+    quantities = models.JSONField(_("in the cart"), help_text=_("Units by SKU, after the change."))
+    saved = models.JSONField(_("saved for later"), help_text=_("Units by SKU, after the change."))
+    merge_id = models.CharField(_("merge"), max_length=300, blank=True, help_text=_("The one made, or undone."))
+    policy = models.CharField(_("policy"), max_length=20, blank=True)
+    receipt = models.JSONField(_("receipt"), default=list, help_text=_("What a merge did to each SKU."))
+
+    class Meta:
+        verbose_name = _("change of a cart")
+        verbose_name_plural = _("changes of carts")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["owner", "version"], name="one_event_a_version"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["at"], name="cart_events_by_age"),
+            models.Index(fields=["-at", "-id"], condition=Q(reason="merge"), name="cart_merges"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.owner[:8]} {self.reason}"
+
+
+class Merge(CartEvent):
+    """The changes that joined a guest's cart to a customer's, as a list of their own."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("merge")
+        verbose_name_plural = _("merges")
+
+
+class SavedLine(models.Model):
+    """A line of a saved list as last recorded: a view of the database, which unfolds the records."""
+
+    id = models.CharField(primary_key=True, max_length=160)
+    record_id = models.BigIntegerField(_("cart"))
+    owner = models.CharField(_("owner"), max_length=80)
+    user_id = models.BigIntegerField(_("customer"), null=True)
+    sku_id = models.CharField(_("SKU"), max_length=64)
+    quantity = models.IntegerField(_("quantity"))
+    price_minor = models.BigIntegerField(_("price when saved"), null=True)
+    currency = models.CharField(_("currency"), max_length=3, null=True)  # noqa: DJ001 - unknown where no price was
+    added_at = models.DateTimeField(_("since"))
+    skus = models.JSONField(_("SKUs"), help_text=_("All SKUs of the same list: what the index knows."))
+
+    class Meta:
+        managed = False
+        db_table = "cart_savedline"
+        verbose_name = _("saved line")
+        verbose_name_plural = _("saved lines")
+
+    def __str__(self) -> str:
+        return self.id
 
 
 class DeadLetter(models.Model):
@@ -94,6 +160,7 @@ class DeadLetter(models.Model):
     class Meta:
         verbose_name = _("dead letter")
         verbose_name_plural = _("dead letters")
+        permissions: ClassVar = [("retry_deadletter", _("Can try dead letters again, or give them up"))]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["partition", "entry_id"], name="one_dead_letter_an_entry"),
         ]

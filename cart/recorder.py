@@ -141,7 +141,7 @@ def record(recorder: Recorder, entries: Sequence[Entry]) -> None:
         except ValueError as error:
             _fail(recorder, entry, str(error))
     try:
-        recorder.stale += recording.upsert(recording.newest(snapshot for _, snapshot in good))
+        recorder.stale += recording.write([snapshot for _, snapshot in good])
         done += [entry for entry, _ in good]
     except (OperationalError, InterfaceError):
         raise
@@ -154,7 +154,7 @@ def record(recorder: Recorder, entries: Sequence[Entry]) -> None:
 
 def _upsert_one(recorder: Recorder, entry: Entry, snapshot: Snapshot) -> bool:
     try:
-        recorder.stale += recording.upsert([snapshot])
+        recorder.stale += recording.write([snapshot])
         return True
     except (OperationalError, InterfaceError):
         raise

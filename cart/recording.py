@@ -10,14 +10,20 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from cart import store
 from cart.codec import LineRow, decode_lines, from_micros, line_to_row
-from cart.models import DeadLetter
+from cart.conf import conf
+from cart.models import CartEvent, DeadLetter
 from cart.offers import currency
 from cart.stream import Entry
 
 MAX_SNAPSHOT_CHARACTERS = 256_000
 MAX_KEPT_CHARACTERS = 64_000
 _MAX_OWNER = 80
+_MAX_REASON = 20
+_MAX_MERGE_ID = 300
+_MARKS = ("@acks", "@notice", "@receipt", "@merges", "@cleared", "@merged_into", "@merge_id")
+"""The cart's own fields that a record keeps; as in the scripts."""
 _STATES = ("active", "frozen", "merged")
 
 _UPSERT = """
@@ -52,6 +58,9 @@ class Snapshot:
     marks: Mapping[str, str]
     last_activity_at: datetime
     state: str
+    reason: str
+    undone: str = ""
+    """Id of the merge that this change undid."""
 
     @property
     def user_id(self) -> int | None:
@@ -83,9 +92,32 @@ def read_entry(entry: Entry) -> Snapshot:
             marks={str(name): str(value) for name, value in dict(content["marks"]).items()},
             last_activity_at=from_micros(int(content["last_activity_at"])),
             state="merged" if state == "merged" else "active",
+            reason=fields.get("reason", "").replace("\0", "")[:_MAX_REASON],
+            undone=fields.get("undone", "").replace("\0", "")[:_MAX_MERGE_ID],
         )
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def read_live(owner: str) -> Snapshot | None:
+    """Take a snapshot of a live cart, as its next change would tell it; None if Redis holds none.
+
+    :raises CartsUnavailableError: if Redis cannot answer now.
+    :raises ValueError: if what it holds is no cart.
+    """
+    fields, saved = store.read_both(owner)
+    if "@version" not in fields:
+        return None
+    content = {
+        "lines": {name: text for name, text in fields.items() if not name.startswith("@")},
+        "saved": saved,
+        "marks": {name: fields[name] for name in _MARKS if name in fields},
+        "state": fields.get("@state", "active"),
+        "content_version": fields.get("@content_version", "0"),
+        "last_activity_at": fields.get("@last_activity_at", "0"),
+    }
+    told = {"owner": owner, "version": fields["@version"], "reason": "retry", "snapshot": json.dumps(content)}
+    return read_entry(Entry(0, "", told))
 
 
 def newest(snapshots: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
@@ -95,6 +127,52 @@ def newest(snapshots: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
         if snapshot.owner not in found or found[snapshot.owner].version < snapshot.version:
             found[snapshot.owner] = snapshot
     return tuple(found.values())
+
+
+def write(snapshots: Sequence[Snapshot]) -> int:
+    """Write the newest snapshot of each cart and note every change, together; give what `upsert` gives.
+
+    :raises django.db.DataError: if PostgreSQL cannot hold one of them; then none was written.
+    """
+    with transaction.atomic():
+        stale = upsert(newest(snapshots))
+        if conf().history_days:
+            note(snapshots)
+    return stale
+
+
+def note(snapshots: Sequence[Snapshot]) -> None:
+    """Keep these changes for the history of their carts, each once, in one statement."""
+    CartEvent.objects.bulk_create([_to_event(snapshot) for snapshot in snapshots], ignore_conflicts=True)
+
+
+def _to_event(snapshot: Snapshot) -> CartEvent:
+    merges = json.loads(snapshot.marks.get("@merges", "[]")) if snapshot.reason == "merge" else []
+    # The token with which a merge is undone stays out: what staff can read must not act for the customer.
+    merge = merges[-1] if merges else {}
+    return CartEvent(
+        owner=snapshot.owner,
+        version=snapshot.version,
+        reason=snapshot.reason,
+        at=snapshot.last_activity_at,
+        units=units_of(snapshot),
+        value_minor=value_of(snapshot),
+        quantities={row["sku_id"]: row["quantity"] for row in snapshot.lines},
+        saved={row["sku_id"]: row["quantity"] for row in snapshot.saved},
+        merge_id=merge.get("id", snapshot.undone)[:_MAX_MERGE_ID],
+        policy=merge.get("policy", ""),
+        receipt=json.loads(merge.get("receipt", "[]")) or [],
+    )
+
+
+def units_of(snapshot: Snapshot) -> int:
+    """Count the units in a cart."""
+    return sum(row["quantity"] for row in snapshot.lines)
+
+
+def value_of(snapshot: Snapshot) -> int:
+    """Add up a cart at the prices when added, in minor units."""
+    return sum(row["quantity"] * (row["price_at_add"] or 0) for row in snapshot.lines)
 
 
 def upsert(snapshots: Sequence[Snapshot]) -> int:
@@ -118,8 +196,8 @@ def upsert(snapshots: Sequence[Snapshot]) -> int:
                     dump(s.lines),
                     dump(s.saved),
                     dump(dict(s.marks)),
-                    sum(row["quantity"] for row in s.lines),
-                    sum(row["quantity"] * (row["price_at_add"] or 0) for row in s.lines),
+                    units_of(s),
+                    value_of(s),
                     code,
                     s.last_activity_at,
                     s.state,

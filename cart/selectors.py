@@ -10,12 +10,25 @@ from datetime import datetime
 from cart import restoring, store, stream
 from cart.codec import decode_cart, decode_lines, encode_receipt, from_micros
 from cart.conf import conf
+from cart.deferring import iterate_deferred, list_deferred
 from cart.errors import CartsUnavailableError
 from cart.offers import Offers, currency, list_offers
 from cart.rules import acknowledged_prices, line_notices, notice_id
 from cart.types import Cart, CartLine, CartRef, CartState, CartView, LineView, Notice, RecorderStatus
 from inventory.types import AvailabilityState
 from shop.core import money
+
+__all__ = [
+    "enrich",
+    "eviction_policy",
+    "get_cart",
+    "get_cart_and_saved",
+    "get_saved",
+    "iterate_deferred",
+    "list_deferred",
+    "recorder_status",
+    "view_cart",
+]
 
 
 def get_cart(*, ref: CartRef | None) -> Cart:

@@ -10,5 +10,6 @@ from shop.core import clock
 
 @shared_task(name="cart.tasks.prune_records")
 def prune_records(**_: object) -> None:
-    """Delete guests' records that have outlived their time."""
+    """Delete guests' records and changes of carts that have outlived their time."""
     services.prune_records(now=clock.now())
+    services.prune_history(now=clock.now())

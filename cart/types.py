@@ -246,3 +246,26 @@ class RecorderStatus:
     """Events that no record holds yet."""
     oldest_seconds: float
     """Age of the oldest of them, 0 if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeferredLine:
+    """One saved line of one shopper. `cursor` continues a list behind it."""
+
+    cursor: str
+    user_id: int | None
+    """None for a guest."""
+    sku_id: str
+    quantity: int
+    saved_at: datetime
+    price_then: Money | None
+    price_now: Money | None
+    """None if the SKU has no price any more."""
+
+    @property
+    def price_drop(self) -> Money | None:
+        """How much less it costs now; zero if not less, None if either price is unknown."""
+        if self.price_then is None or self.price_now is None:
+            return None
+        drop = self.price_then - self.price_now
+        return drop if drop.minor > 0 else Money(0, drop.currency)

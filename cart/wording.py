@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from cart.types import Notice
+from cart.types import MergeOutcome, Notice
 from shop.core.money import Money
 from shop.core.templatetags.trolley import format_money
 from shop.core.words import DETAIL_WORDS
@@ -19,6 +19,36 @@ DETAIL_WORDS.update(
         "cart_is_copy": gettext_lazy("This is a copy and may be a little old. The cart cannot be changed right now."),
     }
 )
+
+OUTCOME_WORDS = {
+    MergeOutcome.ADDED: gettext_lazy("added"),
+    MergeOutcome.KEPT_LARGER: gettext_lazy("larger kept"),
+    MergeOutcome.SUMMED: gettext_lazy("summed"),
+    MergeOutcome.KEPT_SAVED: gettext_lazy("account's kept"),
+    MergeOutcome.CAPPED: gettext_lazy("capped"),
+    MergeOutcome.DISCONTINUED: gettext_lazy("no longer sold"),
+    MergeOutcome.UNKNOWN_SKU: gettext_lazy("unknown"),
+    MergeOutcome.LIST_FULL: gettext_lazy("list full"),
+}
+"""What a merge did to a SKU, for staff."""
+
+REASON_WORDS = {
+    "set": gettext_lazy("quantity set"),
+    "add": gettext_lazy("added"),
+    "save": gettext_lazy("saved for later"),
+    "unsave": gettext_lazy("moved to the cart"),
+    "set_saved": gettext_lazy("saved list changed"),
+    "patch": gettext_lazy("several lines changed"),
+    "replace": gettext_lazy("replaced"),
+    "empty": gettext_lazy("emptied"),
+    "undo": gettext_lazy("undone"),
+    "ack": gettext_lazy("notices acknowledged"),
+    "merge": gettext_lazy("joined with a guest's cart"),
+    "merged": gettext_lazy("joined to a customer's cart"),
+    "order": gettext_lazy("ordered"),
+    "retry": gettext_lazy("recorded by staff"),
+}
+"""What changed a cart, for staff."""
 
 
 def notice_words(notice: Notice) -> str:  # noqa: PLR0911 - a table

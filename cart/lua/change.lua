@@ -87,6 +87,7 @@ local max_lines, max_quantity, max_saved = tonumber(ARGV[9]), tonumber(ARGV[10])
 local errors, warnings, flags = {}, {}, ''
 local to_saved = {}
 local is_replayed = false
+local undone = ''  -- id of the merge that is undone by this
 
 local function refuse(code, sku, more)
   local detail = more or {}
@@ -163,6 +164,9 @@ local function undo(token)
   for sku, pair in pairs(stored.cart) do cart[sku] = pair[1] or nil end
   for sku, pair in pairs(stored.saved) do saved[sku] = pair[1] or nil end
   for sku, line in pairs(stored.to_saved or {}) do if not saved[sku] then saved[sku] = line end end
+  for _, merge in ipairs(cart['@merges'] and cjson.decode(cart['@merges']) or {}) do
+    if merge.undo == token then undone = merge.id end
+  end
   cart['@receipt'] = nil
   if cart['@notice'] == 'merged' then cart['@notice'] = nil end
   return nil
@@ -223,7 +227,7 @@ for _, op in ipairs(cjson.decode(ARGV[14])) do
     used_token = op.token
   elseif kind == 'merge' then
     if has_merge(op.id) then is_replayed = true; break end
-    remember('@merges', {id = op.id, receipt = op.receipt, undo = ARGV[12]}, 5)
+    remember('@merges', {id = op.id, receipt = op.receipt, policy = op.policy, undo = ARGV[12]}, 5)
     to_saved = op.to_saved
     if op.tell then cart['@receipt'] = op.receipt; cart['@notice'] = 'merged' end
   elseif kind == 'order' then
@@ -337,7 +341,7 @@ if lines_changed or saved_changed or marks_changed then
   local lines, marks = {}, {}
   for name, value in pairs(cart) do if is_line(name) then lines[name] = value end end
   for _, mark in ipairs({'@acks', '@notice', '@receipt', '@merges', '@cleared'}) do marks[mark] = cart[mark] end
-  redis.call('XADD', KEYS[5], '*', 'owner', ARGV[1], 'version', version, 'reason', ARGV[13], 'snapshot', cjson.encode({
+  redis.call('XADD', KEYS[5], '*', 'owner', ARGV[1], 'version', version, 'reason', ARGV[13], 'undone', undone, 'snapshot', cjson.encode({
     lines = lines, saved = saved, marks = marks, state = cart['@state'] or 'active',
     content_version = cart['@content_version'], last_activity_at = now,
   }))

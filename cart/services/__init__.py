@@ -13,7 +13,8 @@ from cart.services.changing import (
 )
 from cart.services.merging import finish_merge, merge_guest_cart, merge_items
 from cart.services.ordering import clear_ordered, convert_record, lock_for_payment, unlock
-from cart.services.pruning import prune_records
+from cart.services.pruning import prune_history, prune_records
+from cart.services.retrying import retry_dead_letter
 from cart.services.taking_back import acknowledge, undo
 
 __all__ = [
@@ -28,9 +29,11 @@ __all__ = [
     "merge_guest_cart",
     "merge_items",
     "move_to_cart",
+    "prune_history",
     "prune_records",
     "remove_line",
     "remove_saved",
+    "retry_dead_letter",
     "save_line",
     "set_quantity",
     "set_saved_quantity",

@@ -149,6 +149,7 @@ def _join(
                         "op": "merge",
                         "id": merge_id,
                         "receipt": encode_receipt(receipt),
+                        "policy": policy.value,
                         "tell": is_worth_telling(account=account.lines, receipt=receipt),
                         "to_saved": {line.sku_id: encode_line(line) for line in guest if line.sku_id in offers.cards},
                     },

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from cart.conf import conf
-from cart.models import CartRecord
+from cart.models import CartEvent, CartRecord
 
 BATCH = 1_000
 
@@ -26,6 +26,18 @@ def prune_records(*, now: datetime, batch: int = BATCH) -> int:
             return deleted
         # Touched since it was listed: not old any more.
         count, _ = CartRecord.objects.filter(id__in=ids, last_activity_at__lt=before).delete()
+        deleted += count
+        if not count:
+            return deleted
+
+
+def prune_history(*, now: datetime, batch: int = BATCH) -> int:
+    """Delete changes of carts that are older than the history is kept; tell how many. In batches as well."""
+    before = now - timedelta(days=conf().history_days)
+    deleted = 0
+    while True:
+        ids = list(CartEvent.objects.filter(at__lt=before).order_by("at").values_list("id", flat=True)[:batch])
+        count = CartEvent.objects.filter(id__in=ids).delete()[0] if ids else 0
         deleted += count
         if not count:
             return deleted

@@ -53,7 +53,6 @@ class Row:
     error: str = ""
 
     is_gone = False
-    is_elsewhere = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 import redis
@@ -11,7 +14,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from cart import comparing, keys, recorder, recording, selectors, services, store, stream
-from cart.models import CartRecord, DeadLetter
+from cart.models import CartEvent, CartRecord, DeadLetter
 from cart.types import CartRef
 from shop.core.errors import UnavailableError
 from tests.cart.helpers import NOW, customer, make_sku, new_guest, quantities
@@ -41,7 +44,7 @@ def test_a_change_reaches_the_record_with_its_lines_saved_list_and_times() -> No
     assert [row["sku_id"] for row in record.saved] == ["B"]
 
 
-def test_a_batch_is_one_statement_however_many_carts() -> None:
+def test_a_batch_is_one_statement_for_the_carts_and_one_for_their_history_however_many() -> None:
     make_sku()
     for user_id in range(30):
         services.add_line(ref=customer(user_id), sku_id="MUG", quantity=1, now=NOW)
@@ -49,7 +52,7 @@ def test_a_batch_is_one_statement_however_many_carts() -> None:
     entries = stream.read_new(consumer="one", count=200)
     with CaptureQueriesContext(connection) as queries:
         recorder.record(recorder.Recorder("one", lambda: False), entries)
-    assert len([q for q in queries if "SAVEPOINT" not in q["sql"]]) == 1
+    assert len([q for q in queries if "SAVEPOINT" not in q["sql"]]) == 2
     assert CartRecord.objects.count() == 30
 
 
@@ -247,3 +250,37 @@ def test_lines_can_be_analysed_in_sql() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT user_id, list, sku_id, quantity, price_at_add_minor FROM cart_recordedline")
         assert cursor.fetchall() == [(3, "cart", "MUG", 2, 900)]
+
+
+def test_every_change_is_kept_once_also_of_one_batch_and_of_a_repeated_one(cart_redis: redis.Redis) -> None:
+    make_sku()
+    ref = customer()
+    for _ in range(3):
+        services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    recorder.drain()
+    cart_redis.xgroup_destroy(keys.events(keys.partition(ref.owner)), stream.GROUP)
+    services.remove_line(ref=ref, sku_id="MUG", now=NOW)
+    recorder.drain()
+    kept = list(CartEvent.objects.order_by("version").values_list("reason", "units", "value_minor", "quantities"))
+    assert kept == [
+        ("add", 1, 1_200, {"MUG": 1}),
+        ("add", 2, 2_400, {"MUG": 2}),
+        ("add", 3, 3_600, {"MUG": 3}),
+        ("set", 0, 0, {}),
+    ]
+
+
+def test_the_history_is_kept_for_its_days_or_not_at_all(settings: Any) -> None:
+    make_sku()
+    ref = customer()
+    services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    recorder.drain()
+    at = CartEvent.objects.get().at
+    days = timedelta(days=settings.CART.history_days)
+    assert services.prune_history(now=at + days) == 0
+    assert services.prune_history(now=at + days + timedelta(seconds=1)) == 1
+    settings.CART = replace(settings.CART, history_days=0)
+    services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    recorder.drain()
+    assert _record(ref).units == 2
+    assert not CartEvent.objects.exists()
