@@ -8,8 +8,9 @@ from django.contrib.auth import get_user_model
 
 from cart import services as carts
 from cart.types import CartRef
+from shop.checkout.models import Checkout
 from shop.core import clock
-from tests.web.helpers import sell, set_price, shopper_with, to_review
+from tests.web.helpers import ADDRESS, sell, set_price, shopper_with, to_review
 from tests.web.shopper import Shopper
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -74,21 +75,40 @@ def test_signing_in_during_checkout_goes_on_with_the_joined_cart() -> None:
     assert shopper.sees("Thank you for your order")
 
 
+def test_what_a_guest_typed_into_checkout_is_not_in_the_customers_form() -> None:
+    sell("MUG-350", "Enamel mug", price=1_400)
+    make_customer()
+    shopper = shopper_with("MUG-350")
+    shopper.press("Check out")
+    shopper.press("Continue to payment", **ADDRESS | {"email": "mallory@example.net", "line1": "9 Planted Lane"})
+
+    sign_in(shopper.open("/accounts/login/"))
+    shopper.open("/cart/").press("Check out")
+
+    assert shopper.url.endswith("/delivery/")
+    typed = shopper.fields_of("Continue to payment")
+    assert "mallory@example.net" not in typed["email"]
+    assert typed["line1"] == [""]
+    assert b"Planted" not in shopper.response.content  # type: ignore[union-attr]  # a page was answered
+    assert "checkout_carried" not in shopper.client.session
+
+
 def test_signing_out_hides_the_customers_cart() -> None:
     sell("MUG-350", "Enamel mug", price=1_400)
     make_customer()
     shopper = sign_in(shopper_with("MUG-350").open("/cart/").follow("Sign in"))
     assert shopper.sees("Enamel mug")
 
-    shopper.open("/accounts/email/").press("Sign out")
+    shopper.open("/accounts/logout/")
+    assert shopper.open("/cart/").sees("Enamel mug")  # a GET signs nobody out
+    answer = shopper.client.post("/accounts/logout/", shopper.open("/accounts/email/").fields_of("Sign out"))
 
+    assert answer["Clear-Site-Data"] == '"cache"'
     assert shopper.open("/cart/").sees("Your cart is empty.")
     assert not shopper.client.cookies["cart_n"].value
 
 
 def test_a_price_that_rose_is_agreed_to_before_anything_is_reserved() -> None:
-    from shop.checkout.models import Checkout  # noqa: PLC0415 - this test alone looks
-
     sell("MUG-350", "Enamel mug", price=1_200, on_hand=3)
     shopper = shopper_with("MUG-350")
     set_price("MUG-350", 1_400)

@@ -11,8 +11,7 @@ from cart.errors import CartsUnavailableError
 from inventory.errors import InsufficientStockError
 from shop.checkout import selectors, services
 from shop.checkout.errors import CartEmptyError, LineUnavailableError, PriceChangedError, ReservationLimitError
-from shop.checkout.receivers import CARRIED
-from shop.checkout.web.base import CheckoutPageView, find_principal, first_step, keep_draft, stop_url
+from shop.checkout.web.base import CheckoutPageView, find_principal, first_step, stop_url
 from shop.core import clock
 from shop.core.web.own import remember_own
 from shop.core.web.pages import see_other
@@ -47,7 +46,7 @@ class StartView(CheckoutPageView):
         if ref is None or principal is None:
             return see_other(stop_url(CartEmptyError.code))
         try:
-            checkout, is_new = services.start_checkout(
+            checkout, _is_new = services.start_checkout(
                 ref=ref,
                 principal=principal,
                 accepted_total=read_amount(request.POST.get("accepted_total", "")),
@@ -64,8 +63,6 @@ class StartView(CheckoutPageView):
             ReservationLimitError,
         ) as refusal:
             return see_other(stop_url(refusal.code))
-        if is_new and (carried := request.session.pop(CARRIED, None)):
-            keep_draft(request, checkout.checkout_id, carried)
         response = see_other(first_step(checkout))
         remember_own(response, request, checkout.checkout_id)
         return response

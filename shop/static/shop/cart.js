@@ -31,13 +31,18 @@
       const input = field(row);
       input.value = Math.max(0, (parseInt(input.value, 10) || 0) + Number(step));
       later(row);
-    } else if (event.target.matches(".set")) {
+    } else if (event.target.matches("form.set")) {
       clearTimeout(timers.get(rowOf(event.target)));
       timers.delete(rowOf(event.target));
     }
   }, true);
   document.addEventListener("input", (event) => {
     if (event.target.matches(".set input[name=quantity]")) later(rowOf(event.target));
+  });
+
+  // Every change goes with the version that the page shows now, not the one that its row was drawn from.
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.parameters.v !== undefined) event.detail.parameters.v = root().dataset.version;
   });
 
   // An answer older than the page, or one that would overwrite what is being typed, is not shown.
