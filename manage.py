@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
-# These commands rewrite whole tables; a page's five seconds are not for them.
-PATIENT_COMMANDS = frozenset({"migrate", "load_demo"})
+# These commands read or rewrite whole tables; a page's five seconds are not for them.
+PATIENT_COMMANDS = frozenset({"migrate", "load_demo", "check_shop"})
 
 
 def main() -> None:

@@ -70,3 +70,20 @@ class AdjustmentInvalidError(RejectedError):
     """The adjustment makes no sense (details: `delta_zero`, `delta_range`, `reason_unknown`, `max_length`)."""
 
     code: ClassVar[str] = "adjustment_invalid"
+
+
+@dataclass(eq=False)
+class DriftUnrepairableError(ConflictError):
+    """More is reserved than the ledger says is on hand: counters cannot be right until the shelf is counted."""
+
+    code: ClassVar[str] = "drift_unrepairable"
+
+    booked: int
+    live: int
+
+
+@dataclass(eq=False)
+class StockUnknownError(NotFoundError):
+    """There is no stock item of this SKU."""
+
+    code: ClassVar[str] = "stock_unknown"

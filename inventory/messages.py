@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from inventory.errors import (
     AdjustmentInvalidError,
+    DriftUnrepairableError,
     InsufficientStockError,
     RenewalLimitError,
     ReservationExpiredError,
@@ -74,3 +75,12 @@ def _adjustment_invalid(refusal: AdjustmentInvalidError) -> Words:
 @words.register
 def _stock_busy(refusal: StockBusyError) -> Words:
     return Words(_("Very busy"), _("Many people want this item right now. Please try again in a few seconds."))
+
+
+@words.register
+def _drift_unrepairable(refusal: DriftUnrepairableError) -> Words:
+    detail = _(
+        "%(live)d units are reserved, but the ledger has only %(booked)d on hand. "
+        "Count the shelf or release a reservation, then repair again."
+    )
+    return Words(_("Counters cannot be repaired"), detail % {"live": refusal.live, "booked": refusal.booked})

@@ -29,6 +29,7 @@ ENTRY_KINDS = [
     (StockEntryKind.RECOUNT.value, _("recount")),
     (StockEntryKind.SALE.value, _("sale")),
     (StockEntryKind.RETURN.value, _("return")),
+    (StockEntryKind.REPAIR.value, _("repair of counters")),
 ]
 
 REASONS = [
@@ -167,7 +168,9 @@ class StockEntry(models.Model):
                 condition=~Q(reference="") & ~Q(kind="sale"),
                 name="one_adjustment_a_reference",
             ),
-            models.CheckConstraint(condition=~Q(delta=0), name="stock_entry_changes_something"),
+            models.CheckConstraint(
+                condition=~Q(delta=0) | Q(kind=StockEntryKind.REPAIR.value), name="stock_entry_changes_something"
+            ),
             models.CheckConstraint(condition=Q(on_hand_after__gte=0), name="stock_entry_leaves_units"),
             models.CheckConstraint(
                 condition=Q(kind__in=[kind.value for kind in StockEntryKind]), name="stock_entry_kind_is_known"

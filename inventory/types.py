@@ -24,6 +24,8 @@ class StockEntryKind(StrEnum):
     RECOUNT = "recount"
     SALE = "sale"
     RETURN = "return"
+    REPAIR = "repair"
+    """Counters were set to what ledger and reservations say; changes no units."""
 
 
 class StockReason(StrEnum):
@@ -89,3 +91,41 @@ class ReservationView:
     """While a payment runs, the end that it moved to."""
     cause: str = ""
     """Why it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class StockDrift:
+    """A SKU whose counters are not what they are counters of; in units."""
+
+    sku_id: str
+    on_hand: int
+    booked: int
+    """What the ledger says is on hand."""
+    reserved: int
+    live: int
+    """What soft reservations add up to."""
+    strays: int
+    """Lines of reservations marked live that are not, or the other way round."""
+
+    @property
+    def is_repairable(self) -> bool:
+        """Tell whether the counters can be set to what ledger and reservations say."""
+        return 0 <= self.live <= self.booked
+
+
+@dataclass(frozen=True, slots=True)
+class StockGauges:
+    """What is reserved right now and how old it is."""
+
+    live: int
+    """Soft reservations, overdue ones among them."""
+    live_units: int
+    overdue: int
+    pinned: int
+    oldest_seconds: float
+    oldest_overdue_seconds: float
+    """How long the longest overdue one has waited for the sweep; 0 if none waits."""
+    unavailable_skus: int
+    """SKUs with a stock item of which nothing is available."""
+    swept_seconds: float | None
+    """How long ago the sweep came to its end; None if it never did."""

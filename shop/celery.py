@@ -53,6 +53,7 @@ def beat_schedule(*, sweep_seconds: int, dispatch_seconds: int) -> dict[str, dic
         "shop.checkout.tasks.process_webhooks": 10,
         "shop.checkout.tasks.reconcile_payments": 60,
         "notifications.tasks.dispatch_messages": dispatch_seconds,
+        "shop.watch.tasks.check_shop": 300,
         "cart.tasks.prune_records": 86_400,
     }
     return {

@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from shop import health
 from shop.api.fallback import nothing_here
+from shop.watch.metrics import metrics
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("shop.api.urls")),
@@ -14,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api", nothing_here),
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),
     path("accounts/", include("shop.accounts.web.urls")),
     path("accounts/", include("allauth.urls")),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
+from inventory import store
 from inventory.conf import conf
 from inventory.errors import InsufficientStockError, Shortage, StockBusyError
 from inventory.rules import sum_demands
@@ -104,6 +106,8 @@ SELECT count(*) FROM moved
 """
 TAKE_OVER_LIMIT = 500
 OWNER_TRIES = 3
+LONG_WAIT_SECONDS = 0.1
+"""A reservation that takes longer has waited for others."""
 
 
 def reserve(*, demands: Sequence[StockDemand], owner: str, ttl_seconds: int | None = None) -> ReservationView:
@@ -121,22 +125,36 @@ def reserve(*, demands: Sequence[StockDemand], owner: str, ttl_seconds: int | No
     :raises ValueError: if nothing is wanted, or a quantity is below 1.
     """
     wanted = sum_demands(demands)
-    params = {
+    params: dict[str, Any] = {
         "owner": owner,
         "sku_ids": [demand.sku_id for demand in wanted],
         "quantities": [demand.quantity for demand in wanted],
         "ttl_seconds": conf().soft_ttl_seconds if ttl_seconds is None else ttl_seconds,
     }
-    with failures_named(StockBusyError):
-        try:
-            return _attempt(params, wanted)
-        except InsufficientStockError as first:
-            if not _take_over(params):
-                raise _told(first, owner) from None
-        try:
-            return _attempt(params, wanted)
-        except InsufficientStockError as second:
-            raise _told(second, owner) from None
+    started = time.monotonic()
+    try:
+        with failures_named(StockBusyError):
+            return _reserved(params, wanted)
+    except InsufficientStockError as refusal:
+        # One short round trip to the cache, though the rule keeps those out of transactions: this one is over, all but
+        # its rollback.
+        store.count(store.Event.REFUSED, [shortage.sku_id for shortage in refusal.shortages])
+        raise
+    finally:
+        if time.monotonic() - started > LONG_WAIT_SECONDS:
+            store.count(store.Event.WAITED, params["sku_ids"])
+
+
+def _reserved(params: dict[str, Any], wanted: tuple[StockDemand, ...]) -> ReservationView:
+    try:
+        return _attempt(params, wanted)
+    except InsufficientStockError as first:
+        if not _take_over(params):
+            raise _told(first, params["owner"]) from None
+    try:
+        return _attempt(params, wanted)
+    except InsufficientStockError as second:
+        raise _told(second, params["owner"]) from None
 
 
 def _attempt(params: dict[str, Any], wanted: tuple[StockDemand, ...]) -> ReservationView:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
@@ -76,6 +76,12 @@ def find_open_checkout(*, principal: Principal, now: datetime) -> CheckoutView |
     return _checkout_view(row, now) if row else None
 
 
+def list_live_ids(*, checkout_ids: Collection[str]) -> frozenset[str]:
+    """Tell which of these checkouts are open or being paid (one query)."""
+    live = models.Checkout.objects.filter(checkout_id__in=set(checkout_ids), state__in=models.checkouts.LIVE)
+    return frozenset(live.values_list("checkout_id", flat=True))
+
+
 def get_payment(*, checkout_id: str, payment_id: str, principal: Principal) -> PaymentView:
     """Show a payment to the checkout's owner.
 
@@ -93,6 +99,18 @@ def get_payment(*, checkout_id: str, payment_id: str, principal: Principal) -> P
     return payment_view(row)
 
 
+def get_payment_for_payer(*, token: str) -> tuple[PaymentView, Principal]:
+    """Show a payment to whoever holds its payer's link, and tell whose it is.
+
+    :raises PaymentUnknownError: if the link is not ours, or is too old.
+    """
+    payment_id = access.verify_payer(token=token)
+    row = models.Payment.objects.filter(payment_id=payment_id).select_related("order", "checkout").first()
+    if row is None:
+        raise PaymentUnknownError
+    return payment_view(row), principal_of(row.checkout.owner)
+
+
 def payment_view(row: models.Payment) -> PaymentView:
     """Show a payment; its order, if any, is named by number."""
     order = getattr(row, "order", None)
@@ -103,7 +121,12 @@ def payment_view(row: models.Payment) -> PaymentView:
         amount=Money(row.amount_minor, row.currency),
         order_number=order.number if order else "",
         decline_reason=row.reason if row.state == PaymentState.FAILED.value else "",
+        action_url=_action_url(row),
     )
+
+
+def _action_url(row: models.Payment) -> str:
+    return row.action_url if row.state == PaymentState.REQUIRES_ACTION.value else ""
 
 
 def get_order(*, number: str, principal: Principal | None = None, token: str | None = None) -> OrderView:
@@ -269,7 +292,14 @@ def _checkout_view(row: models.Checkout, now: datetime, known: ReservationView |
         last_payment_id=payment.payment_id if payment else "",
         last_payment_state=PaymentState(payment.state) if payment else None,
         decline_reason=payment.reason if payment and has_failed else "",
+        action_url=_action_url(payment) if payment else "",
+        refund=Money(payment.amount_minor, payment.currency) if payment and _came_too_late(payment) else None,
     )
+
+
+def _came_too_late(payment: models.Payment) -> bool:
+    is_given_back = payment.state in (PaymentState.REFUND_DUE.value, PaymentState.REFUNDED.value)
+    return is_given_back and payment.reason == "sold_out"
 
 
 def _reservation(row: models.Checkout) -> ReservationView | None:

@@ -18,6 +18,7 @@ from shop.celery import beat_schedule
 from shop.checkout.conf import CheckoutConf
 from shop.core.conf import ApiConf
 from shop.core.settings import load
+from shop.watch.conf import WatchConf
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 env = environ.Env()
@@ -33,6 +34,7 @@ INVENTORY = load(InventoryConf, os.environ, prefix="INVENTORY_")
 NOTIFICATIONS = load(NotificationsConf, os.environ, prefix="NOTIFICATIONS_")
 CHECKOUT = load(CheckoutConf, os.environ, prefix="CHECKOUT_")
 API = load(ApiConf, os.environ, prefix="API_")
+WATCH = load(WatchConf, os.environ, prefix="WATCH_")
 
 # ---------------------------------------------------------------- Django
 ROOT_URLCONF = "shop.urls"
@@ -47,6 +49,7 @@ INSTALLED_APPS = [
     "shop.catalog",
     "shop.accounts",
     "shop.checkout",
+    "shop.watch",
     "cart",
     "pricing",
     "inventory",

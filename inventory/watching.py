@@ -1,0 +1,104 @@
+"""Reads for those who watch over stock: do the counters agree with reservations and ledger, how old is what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from inventory import store
+from inventory.types import StockDrift, StockGauges
+from shop.core.db import rows
+
+# One statement sees one moment, and whoever moves units moves counter, lines and ledger together: a difference is never
+# somebody half done. What the ledger says is its last line, or, where all of it is summed up, its sum.
+_DRIFTS = """
+WITH live AS MATERIALIZED (
+       SELECT l.sku_id, sum(l.quantity)::int AS units, count(*) FILTER (WHERE NOT l.is_live)::int AS strays
+         FROM inventory_reservation r JOIN inventory_reservationline l ON l.reservation_id = r.id
+        WHERE r.state = 'soft' GROUP BY l.sku_id),
+     over AS MATERIALIZED (
+       SELECT l.sku_id, count(*)::int AS strays
+         FROM inventory_reservationline l JOIN inventory_reservation r ON r.id = l.reservation_id
+        WHERE l.is_live AND r.state <> 'soft' GROUP BY l.sku_id),
+     found AS (
+       SELECT s.sku_id, s.on_hand, coalesce({booked}, 0) AS booked, s.reserved, coalesce(live.units, 0) AS live,
+              coalesce(live.strays, 0) + coalesce(over.strays, 0) AS strays
+         FROM inventory_stockitem s
+         LEFT JOIN live ON live.sku_id = s.sku_id
+         LEFT JOIN over ON over.sku_id = s.sku_id
+         LEFT JOIN {ledger} ON true
+        WHERE %(sku_ids)s::text[] IS NULL OR s.sku_id = ANY(%(sku_ids)s))
+SELECT sku_id, on_hand, booked, reserved, live, strays FROM found
+ WHERE on_hand <> booked OR reserved <> live OR strays > 0
+ ORDER BY sku_id
+"""
+_LAST_LINE = _DRIFTS.format(
+    booked="e.on_hand_after",
+    ledger="""LATERAL (SELECT on_hand_after FROM inventory_stockentry
+                       WHERE sku_id = s.sku_id ORDER BY id DESC LIMIT 1) e""",
+)
+_WHOLE = _DRIFTS.format(
+    booked="e.units",
+    ledger="LATERAL (SELECT sum(delta)::int AS units FROM inventory_stockentry WHERE sku_id = s.sku_id) e",
+)
+
+_GAUGES = """
+SELECT count(*), coalesce(sum(u.units), 0),
+       count(*) FILTER (WHERE r.expires_at <= clock_timestamp()),
+       count(*) FILTER (WHERE r.pinned_until > clock_timestamp()),
+       coalesce(extract(epoch FROM clock_timestamp() - min(r.created_at)), 0),
+       coalesce(extract(epoch FROM clock_timestamp() - min(r.expires_at)
+         FILTER (WHERE r.expires_at <= clock_timestamp())), 0),
+       (SELECT count(*) FROM inventory_stockitem WHERE on_hand <= reserved),
+       (SELECT extract(epoch FROM clock_timestamp() - finished_at) FROM inventory_sweeprecord WHERE name = 'sweep')
+  FROM inventory_reservation r
+  LEFT JOIN LATERAL (
+       SELECT sum(l.quantity) AS units FROM inventory_reservationline l WHERE l.reservation_id = r.id) u ON true
+ WHERE r.state = 'soft'
+"""
+
+
+def list_drifts(*, sku_ids: Collection[str] | None = None, is_whole: bool = True) -> tuple[StockDrift, ...]:
+    """List the SKUs whose counters are not what reservations and ledger say, of all SKUs or of these (one query).
+
+    With `is_whole` the ledger is summed up from its beginning; else its last line counts, which costs the same however
+    long the ledger is.
+    """
+    params = {"sku_ids": None if sku_ids is None else sorted(set(sku_ids))}
+    return tuple(StockDrift(*row) for row in rows(_WHOLE if is_whole else _LAST_LINE, params))
+
+
+def gauges() -> StockGauges:
+    """Measure what is reserved and how old it is (one query)."""
+    ((live, units, overdue, pinned, oldest, oldest_overdue, empty, swept),) = rows(_GAUGES)
+    return StockGauges(
+        live=int(live),
+        live_units=int(units),
+        overdue=int(overdue),
+        pinned=int(pinned),
+        oldest_seconds=float(oldest),
+        oldest_overdue_seconds=float(oldest_overdue),
+        unavailable_skus=int(empty),
+        swept_seconds=None if swept is None else float(swept),
+    )
+
+
+def list_live_owners(*, older_than_seconds: int) -> tuple[tuple[str, str], ...]:
+    """List soft reservations that are older, each with its owner, oldest first (one query)."""
+    return tuple(
+        (reservation_id, owner)
+        for reservation_id, owner in rows(
+            "SELECT id, owner FROM inventory_reservation WHERE state = 'soft'"
+            " AND created_at < clock_timestamp() - make_interval(secs => %(seconds)s) ORDER BY created_at, id",
+            {"seconds": older_than_seconds},
+        )
+    )
+
+
+def refusals() -> dict[str, int]:
+    """Give for each SKU how many reservations were refused for want of it, as far as the cache remembers."""
+    return store.totals(store.Event.REFUSED)
+
+
+def waits() -> dict[str, int]:
+    """Give for each SKU how many reservations with it had to wait, as far as the cache remembers."""
+    return store.totals(store.Event.WAITED)

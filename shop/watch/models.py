@@ -1,0 +1,36 @@
+"""Alerts: what the watch found, for staff."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pgtrigger
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class Alert(models.Model):
+    """Something wrong, from when it was first seen until a check no longer finds it."""
+
+    section = models.CharField(_("section"), max_length=40)
+    subject = models.CharField(_("about"), max_length=120)
+    detail = models.CharField(_("what is wrong"), max_length=300)
+    first_seen_at = models.DateTimeField(_("first seen"))
+    last_seen_at = models.DateTimeField(_("last seen"))
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("alert")
+        verbose_name_plural = _("alerts")
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [models.Index(fields=["first_seen_at"], name="alert_first_seen")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["section", "subject"], condition=Q(ended_at__isnull=True), name="one_open_alert_a_subject"
+            )
+        ]
+        triggers: ClassVar = [pgtrigger.Protect(name="alert_is_kept", operation=pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.section}: {self.subject}"

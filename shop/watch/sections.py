@@ -1,0 +1,63 @@
+"""What is checked, app by app. Each section asks an app's reads and repairs through its services."""
+
+from __future__ import annotations
+
+from inventory import selectors as stock
+from inventory import services as inventory
+from inventory import watching
+from shop.checkout import selectors as checkout
+from shop.core.conf import conf
+from shop.watch.types import Finding, Section
+
+GHOST_SECONDS = 60
+"""A reservation may be older than its checkout's row by the moment between two commits, not by more."""
+
+
+def _find_drift(is_whole: bool) -> tuple[Finding, ...]:  # noqa: FBT001 - one argument, as sections have it
+    return tuple(
+        Finding(
+            "stock",
+            drift.sku_id,
+            f"on hand {drift.on_hand}, ledger {drift.booked}; reserved {drift.reserved}, reservations {drift.live}"
+            + (f"; {drift.strays} lines marked wrongly" if drift.strays else ""),
+        )
+        for drift in watching.list_drifts(is_whole=is_whole)
+    )
+
+
+def _fix_drift(finding: Finding) -> str:
+    drift = inventory.repair_drift(sku_id=finding.subject, by=None, note="check_shop")
+    return "nothing differs any more" if drift is None else "counters set to ledger and reservations"
+
+
+def _find_overdue(is_whole: bool) -> tuple[Finding, ...]:  # noqa: FBT001 - one argument, as sections have it
+    seconds = stock.oldest_overdue_seconds()
+    if seconds <= conf().ready_lag_seconds:
+        return ()
+    return (Finding("sweep", "reservations", f"the oldest overdue reservation has waited {seconds:.0f} s"),)
+
+
+def _fix_overdue(finding: Finding) -> str:
+    return f"{inventory.sweep()} reservations swept up"
+
+
+def _find_ghosts(is_whole: bool) -> tuple[Finding, ...]:  # noqa: FBT001 - one argument, as sections have it
+    held = watching.list_live_owners(older_than_seconds=GHOST_SECONDS)
+    live = checkout.list_live_ids(checkout_ids=[owner for _, owner in held])
+    return tuple(
+        Finding("reservations", reservation_id, f"live, but its checkout {owner} is not")
+        for reservation_id, owner in held
+        if owner not in live
+    )
+
+
+def _fix_ghost(finding: Finding) -> str:
+    is_released = inventory.release(reservation_id=finding.subject, cause="without_checkout")
+    return "released" if is_released else "over already"
+
+
+SECTIONS: tuple[Section, ...] = (
+    Section("stock", _find_drift, _fix_drift),
+    Section("sweep", _find_overdue, _fix_overdue),
+    Section("reservations", _find_ghosts, _fix_ghost),
+)
