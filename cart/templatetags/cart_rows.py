@@ -50,6 +50,13 @@ def cart_row(context: template.Context, row: Row) -> SafeString:
     return _filled("cart/_line.html", [row], context)
 
 
+@register.simple_tag(takes_context=True)
+def saved_rows(context: template.Context) -> SafeString:
+    """Draw the rows of the saved list, and what stands in the place of one that went."""
+    page: CartPage = context["page"]
+    return _filled("cart/_saved_line.html", page.saved_entries, context)
+
+
 def _filled(name: str, entries: Iterable[Row | Gone], context: template.Context) -> SafeString:
     """Put the page's version and the visitor's token into rows as drawn."""
     page: CartPage = context["page"]

@@ -87,3 +87,12 @@ def _calls(shopper: Shopper) -> int:
 def test_a_hundred_rows_cost_at_most_three_times_as_much_as_one() -> None:
     names = [sell(f"SKU-{number}", f"Thing {number}") for number in range(100)]
     assert _calls(shopper_with(*names)) <= 3 * _calls(shopper_with(names[0]))
+
+
+def test_a_saved_row_is_kept_beside_the_cart_row_of_the_same_line() -> None:
+    sell("MUG", "Enamel mug")
+    shopper = shopper_with("MUG").press("Save Enamel mug for later")
+    assert 'id="saved-MUG"' in _page(shopper)
+    assert 'id="line-MUG"' not in _page(shopper)
+    assert cart_rows._kept.cache_info().hits > 0
+    assert len(_values(_page(shopper), "csrfmiddlewaretoken")) == 1
