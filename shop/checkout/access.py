@@ -1,14 +1,19 @@
-"""Secrets that show one order to whoever got its mail. Only their hashes are kept."""
+"""Links for whoever holds them: an order's, from its mail (only hashes are kept), and a payment's, for the payer."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.core import signing
+from django.urls import reverse
+
+from shop.checkout.conf import conf
 from shop.checkout.models import OrderToken
 from shop.core import clock
 from shop.core.ids import hash_token, is_token, new_token
 
 TOKEN_DAYS = 90
+_PAYER = signing.TimestampSigner(salt="checkout.payer")
 
 
 def issue_token(*, number: str, now: datetime) -> str:
@@ -35,3 +40,19 @@ def verify_token(*, token: str) -> str:
         return ""
     live = OrderToken.objects.filter(token_hash=hash_token(f"order:{token}"), expires_at__gt=clock.now())
     return live.values_list("order_id", flat=True).first() or ""
+
+
+def payer_path(*, payment_id: str) -> str:
+    """Make the address where a payment's payer confirms it, or comes back to after doing so: good without a session.
+
+    An app shows it in a browser that knows nothing of the app's cart, so the link itself is signed.
+    """
+    return reverse("checkout:payer", args=[_PAYER.sign(payment_id)])
+
+
+def verify_payer(*, token: str) -> str:
+    """Tell which payment a payer's link is for: its id, empty if the link is not ours or outlived the payment."""
+    try:
+        return _PAYER.unsign(token, max_age=2 * conf().pin_seconds)
+    except signing.BadSignature:
+        return ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_in
@@ -16,9 +15,6 @@ from shop.checkout.types import CheckoutState, Principal
 from shop.core import clock
 from shop.core.errors import Refusal
 
-CARRIED = "checkout_carried"
-"""The session's entry with what a guest had typed in, for the customer's checkout."""
-
 log = logging.getLogger(__name__)
 
 
@@ -27,8 +23,8 @@ def on_sign_in(sender: object, *, request: Any, user: Any, **_: object) -> None:
     """Give back what a guest's open checkout has reserved before the carts are joined.
 
     It is the same person's from now on, and must not stand in the way of their own purchase as another shopper's.
-    Runs before the cart's receiver, because checkout comes first among the installed apps. What was typed in is kept
-    for the checkout that the customer starts next.
+    Runs before the cart's receiver, because checkout comes first among the installed apps. What was typed in goes no
+    further: a guest's cart may have been planted by somebody else, and with it the place where the goods are sent.
     """
     ref = identity.guest_ref(request) if request is not None else None
     if ref is None:
@@ -39,8 +35,6 @@ def on_sign_in(sender: object, *, request: Any, user: Any, **_: object) -> None:
         checkout = selectors.find_open_checkout(principal=principal, now=now)
         if checkout is None or checkout.state is not CheckoutState.OPEN:
             return
-        if checkout.address is not None and hasattr(request, "session"):
-            request.session[CARRIED] = {**asdict(checkout.address), "email": checkout.email}
         services.cancel(checkout_id=checkout.checkout_id, principal=principal, now=now)
     except (Refusal, DatabaseError):
         log.exception("checkout_not_handed_over", extra={"user_id": user.pk})

@@ -109,6 +109,10 @@ class CheckoutView:
     last_payment_id: str = ""
     last_payment_state: PaymentState | None = None
     decline_reason: str = ""
+    action_url: str = ""
+    """Where the last payment has to be confirmed; empty if nothing is to be confirmed."""
+    refund: Money | None = None
+    """What is given back of a payment that came after the items were sold; None if the last one did not."""
 
     @property
     def units(self) -> int:
@@ -126,6 +130,8 @@ class PaymentView:
     amount: Money
     order_number: str = ""
     decline_reason: str = ""
+    action_url: str = ""
+    """Where the payer confirms the payment; empty if nothing is to be confirmed."""
 
 
 @dataclass(frozen=True, slots=True)

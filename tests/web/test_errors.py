@@ -86,7 +86,7 @@ def test_what_is_not_ones_own_looks_like_what_does_not_exist(path: str) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("step", ["delivery", "payment", "review", "waiting", "bank"])
+@pytest.mark.parametrize("step", ["delivery", "payment", "review", "waiting"])
 def test_private_pages_are_kept_nowhere(step: str) -> None:
     sell("MUG", "Enamel mug")
     shopper = to_review(shopper_with("MUG"))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import urljoin
 
-from django.urls import reverse
+from django.conf import settings
 
 from pricing.types import PriceQuote
 from shop.checkout.types import (
@@ -13,7 +14,6 @@ from shop.checkout.types import (
     CheckoutView,
     OrderSlice,
     OrderView,
-    PaymentState,
     PaymentView,
     PriceChange,
 )
@@ -75,8 +75,8 @@ def payment_json(view: PaymentView) -> dict[str, Any]:
         "order_number": view.order_number or None,
         "decline_reason": view.decline_reason or None,
     }
-    if view.state is PaymentState.REQUIRES_ACTION:
-        body["next_action"] = {"type": "redirect", "url": reverse("checkout:bank", args=[view.checkout_id])}
+    if view.action_url:
+        body["next_action"] = {"type": "redirect", "url": urljoin(settings.BASE_URL, view.action_url)}
     return body
 
 

@@ -147,7 +147,9 @@ class NextActionSchema(serializers.Serializer[Any]):
     """What the payer has to do."""
 
     type = serializers.ChoiceField(choices=["redirect"])
-    url = serializers.CharField(help_text="A path on this host.")
+    url = serializers.CharField(
+        help_text="Where the payer goes in a browser; it needs no session and no cookie of the cart."
+    )
 
 
 class PaymentSchema(serializers.Serializer[Any]):

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from shop.checkout.access import payer_path
 from shop.checkout.conf import conf
 from shop.checkout.errors import WebhookRefusedError
 from shop.checkout.gateways import signing
@@ -215,6 +216,7 @@ def _outcome(row: FakeCharge) -> Outcome:
         account=FakeGateway.account,
         is_live=FakeGateway.is_live,
         reason=row.reason,
+        action_url=payer_path(payment_id=row.key) if row.state == PaymentState.REQUIRES_ACTION.value else "",
     )
 
 

@@ -43,6 +43,8 @@ class Outcome:
     account: str
     is_live: bool
     reason: str = ""
+    action_url: str = ""
+    """Where the payer has to go: while REQUIRES_ACTION."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ class Payment(models.Model):
     provider_reference = models.CharField(_("provider's reference"), max_length=100, blank=True)
     reason = models.CharField(_("reason"), max_length=64, blank=True)
     """Why it was declined, is in review or has to be refunded: a stable code."""
+    action_url = models.TextField(blank=True, default="", db_default="")
+    """Where the payer confirms it, while that is needed."""
     next_check_at = models.DateTimeField(_("next check"), null=True, blank=True)
     """When reconciliation asks the provider again, or the refund is due."""
     checks = models.PositiveIntegerField(_("checks"), default=0)

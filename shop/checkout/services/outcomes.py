@@ -123,6 +123,7 @@ def _apply(outcome: Outcome, now: datetime) -> Applied:
     if not rules.may_move(current, outcome.state):
         return _applied(checkout, payment, Effect.KNOWN)
     payment.provider_reference = outcome.reference or payment.provider_reference
+    payment.action_url = outcome.action_url
     match outcome.state:
         case PaymentState.SUCCEEDED:
             number = _succeed(checkout, payment, now)

@@ -17,6 +17,7 @@ from cart import identity
 from inventory.types import ReservationState
 from shop.checkout import selectors
 from shop.checkout.errors import CheckoutCancelledError, CheckoutUnknownError
+from shop.checkout.messages import refund_words
 from shop.checkout.types import CheckoutState, CheckoutView, PaymentState, PaymentView, Principal
 from shop.core import clock
 from shop.core.errors import Refusal
@@ -90,9 +91,7 @@ def elsewhere(checkout: CheckoutView) -> str:
     if checkout.state is CheckoutState.COMPLETED and checkout.order_number:
         return order_url(checkout.order_number)
     if checkout.state is CheckoutState.PAYING:
-        if checkout.last_payment_state is PaymentState.REQUIRES_ACTION:
-            return step_url("bank", checkout.checkout_id)
-        return step_url("waiting", checkout.checkout_id)
+        return checkout.action_url or step_url("waiting", checkout.checkout_id)
     if checkout.state is CheckoutState.OPEN:
         return ""
     return stop_url("checkout_cancelled")
@@ -113,9 +112,7 @@ def after_payment(request: HttpRequest, payment: PaymentView) -> str:
         remember_order(request, payment.order_number)
         forget(request, payment.checkout_id)
         return order_url(payment.order_number)
-    if payment.state is PaymentState.REQUIRES_ACTION:
-        return step_url("bank", payment.checkout_id)
-    return step_url("waiting", payment.checkout_id)
+    return payment.action_url or step_url("waiting", payment.checkout_id)
 
 
 def steps(checkout: CheckoutView, current: str) -> list[Step]:
@@ -153,6 +150,7 @@ def render_step(
         "server_time": now,
         "lock_minutes": minutes_left(checkout.lock_expires_at, now),
         "is_error": status != 200,  # noqa: PLR2004 - a refused form
+        "refund": refund_words(checkout.refund) if checkout.refund else "",
         "is_declined": not is_reserved and checkout.last_payment_state is PaymentState.FAILED,
         "said": request.GET.get("said", ""),
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
@@ -16,12 +18,20 @@ from shop.checkout.errors import (
     PriceChangedError,
 )
 from shop.checkout.types import CheckoutState, CheckoutView, PaymentState, Principal
-from shop.checkout.web.base import CheckoutPageView, after_payment, checkout_of, elsewhere, read_token, step_url
+from shop.checkout.web.base import (
+    CheckoutPageView,
+    after_payment,
+    checkout_of,
+    elsewhere,
+    find_principal,
+    read_token,
+    step_url,
+)
 from shop.checkout.web.starting import ask_agreement, read_amount
 from shop.checkout.web.steps import render_review
 from shop.core import clock
 from shop.core.errors import BusyError, Refusal
-from shop.core.web.pages import see_other, status_of
+from shop.core.web.pages import PageView, see_other, status_of
 from shop.core.words import detail_words, words
 
 _LEADS_TO: dict[type[Refusal], str] = {
@@ -97,35 +107,35 @@ class WaitingView(CheckoutPageView):
         return see_other(url)
 
 
-class BankView(CheckoutPageView):
-    """The offline bank's page, where the customer confirms or refuses."""
+class PayerView(PageView):
+    """Where a payer confirms a payment to the offline bank, and where every bank sends them back to.
 
-    def get(self, request: HttpRequest, checkout_id: str) -> HttpResponse:
-        """Show it while a payment waits for it."""
-        _principal, checkout = checkout_of(request, checkout_id)
-        if (
-            checkout.state is not CheckoutState.PAYING
-            or checkout.last_payment_state is not PaymentState.REQUIRES_ACTION
-        ):
-            return see_other(elsewhere(checkout) or step_url("review", checkout_id))
-        return render(request, "checkout/bank.html", {"checkout": checkout})
+    The link itself is the permission: an app opens it in a browser that has no cookie of the cart.
+    """
 
-    def post(self, request: HttpRequest, checkout_id: str) -> HttpResponse:
-        """Decide, and go back to the shop."""
-        principal, checkout = checkout_of(request, checkout_id)
-        if checkout.state is not CheckoutState.PAYING or not checkout.last_payment_id:
-            return see_other(elsewhere(checkout) or step_url("review", checkout_id))
-        try:
-            payment = services.finish_action(
-                checkout_id=checkout_id,
-                payment_id=checkout.last_payment_id,
-                principal=principal,
+    def get(self, request: HttpRequest, token: str) -> HttpResponse:
+        """Show the offline bank's page while a payment waits for it; then go on in the shop, or say that it is done."""
+        payment, owner = selectors.get_payment_for_payer(token=token)
+        if payment.action_url == request.path:
+            return _private(render(request, "checkout/bank.html", {"payment": payment, "url": request.path}))
+        asking = find_principal(request)
+        if asking is not None and asking.owner == owner.owner:
+            return see_other(step_url("waiting", payment.checkout_id))
+        is_failed = payment.state is PaymentState.FAILED
+        return _private(render(request, "checkout/paid_elsewhere.html", {"payment": payment, "is_failed": is_failed}))
+
+    def post(self, request: HttpRequest, token: str) -> HttpResponse:
+        """Play the bank: confirm or refuse."""
+        payment, owner = selectors.get_payment_for_payer(token=token)
+        with suppress(PaymentDeclinedError):
+            services.finish_action(
+                checkout_id=payment.checkout_id,
+                payment_id=payment.payment_id,
+                principal=owner,
                 approve=request.POST.get("answer") == "approve",
                 now=clock.now(),
             )
-        except PaymentDeclinedError:
-            return see_other(step_url("payment", checkout_id))
-        return see_other(after_payment(request, payment))
+        return see_other(request.path)
 
 
 def _decided(request: HttpRequest, principal: Principal, checkout: CheckoutView) -> str:
@@ -143,3 +153,9 @@ def _decided(request: HttpRequest, principal: Principal, checkout: CheckoutView)
         if payment.order_number:
             return after_payment(request, payment)
     return elsewhere(checkout)
+
+
+def _private(response: HttpResponse) -> HttpResponse:
+    response["X-Robots-Tag"] = "noindex"
+    response["Referrer-Policy"] = "no-referrer"
+    return response
