@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from pricing.models import Price
-from pricing.rules import price_demands
+from pricing.models import DiscountCode, Price
+from pricing.reductions import list_reductions, user_of
+from pricing.rules import canonical_code, price_demands
 from pricing.types import Demand, PriceQuote
 from shop.core.db import prepared
+from shop.core.ids import hash_token
 from shop.core.money import Money
 
 CURRENT_PRICE = """
 (SELECT p.unit_price_minor FROM pricing_price p
-  WHERE p.sku_id = s.sku_id AND p.currency = %(currency)s AND p.segment = ''
+  WHERE p.sku_id = s.sku_id AND p.currency = %(currency)s
+    AND p.segment IN ('', (SELECT m.segment FROM pricing_customersegment m WHERE m.user_id = %(user_id)s::bigint))
     AND p.valid_from <= %(now)s AND (p.valid_until IS NULL OR p.valid_until > %(now)s)
-  ORDER BY p.valid_from DESC LIMIT 1)
+  ORDER BY p.segment DESC, p.valid_from DESC LIMIT 1)
 """
-"""The list price in force at `now` of the SKU of a row called `s`, or NULL: for another query about SKUs, so that a
-caller that wants cards and prices asks once. Its parameters: `price_params`."""
+"""The price in force at `now` of the SKU of a row called `s`, or NULL: for another query about SKUs, so that a caller
+that wants cards and prices asks once. A price of the customer's own segment goes before the list price. Its parameters:
+`price_params`."""
 
 _PRICES = f"SELECT s.sku_id, {CURRENT_PRICE} FROM unnest(%(sku_ids)s::text[]) AS s(sku_id)"  # noqa: S608 - constants
 
 
-def price_params(*, currency: str, now: datetime) -> dict[str, Any]:
-    """Give the parameters of `CURRENT_PRICE`."""
-    return {"currency": currency, "now": now}
+def price_params(*, currency: str, now: datetime, owner: str = "") -> dict[str, Any]:
+    """Give the parameters of `CURRENT_PRICE`; `owner` is who asks, such as `u:42`."""
+    return {"currency": currency, "now": now, "user_id": user_of(owner)}
 
 
-def current_prices(*, sku_ids: Collection[str], currency: str, now: datetime) -> dict[str, Money]:
-    """Give the list price in force at `now` of each SKU that has one: the valid price that began last."""
+def current_prices(*, sku_ids: Collection[str], currency: str, now: datetime, owner: str = "") -> dict[str, Money]:
+    """Give the price in force at `now` of each SKU that has one: the valid price that began last.
+
+    A price of the segment of `owner` (such as `u:42`) goes before the list price.
+    """
     if not sku_ids:
         return {}
-    found = prepared(_PRICES, {"sku_ids": [*set(sku_ids)], **price_params(currency=currency, now=now)})
+    found = prepared(_PRICES, {"sku_ids": [*set(sku_ids)], **price_params(currency=currency, now=now, owner=owner)})
     return {sku_id: Money(minor, currency) for sku_id, minor in found if minor is not None}
 
 
@@ -55,10 +62,44 @@ def _in_force(*, currency: str, now: datetime) -> QuerySet[Price]:
     )
 
 
-def quote(*, demands: Sequence[Demand], currency: str, now: datetime) -> PriceQuote:
-    """Price a cart at `now`, all SKUs in one query.
+def quote(
+    *,
+    demands: Sequence[Demand],
+    currency: str,
+    now: datetime,
+    owner: str = "",
+    code_ids: Sequence[int] = (),
+    prices: Mapping[str, Money] | None = None,
+) -> PriceQuote:
+    """Price a cart at `now` with the promotions and codes that apply: two queries, whatever the number of SKUs.
+
+    `owner` is whose cart it is (`u:42`, `g:…`), `code_ids` are the codes entered in it. `prices` spares a query where
+    the caller has the prices of this moment.
 
     :raises ValueError: if a quantity is below 1.
     """
-    prices = current_prices(sku_ids=[demand.sku_id for demand in demands], currency=currency, now=now)
-    return price_demands(demands=demands, prices=prices, currency=currency)
+    sku_ids = {demand.sku_id for demand in demands}
+    if prices is None:
+        prices = current_prices(sku_ids=sku_ids, currency=currency, now=now, owner=owner)
+    reductions, off = (
+        list_reductions(sku_ids=sku_ids, currency=currency, owner=owner, code_ids=code_ids, now=now)
+        if demands
+        else ((), ())
+    )
+    return price_demands(demands=demands, prices=prices, currency=currency, reductions=reductions, codes_off=off)
+
+
+def find_code(*, text: str, owner: str) -> int | None:
+    """Find the id of a code as it was typed; None if there is none, or it is another customer's."""
+    code = canonical_code(text)
+    if not code:
+        return None
+    found = DiscountCode.objects.filter(code_hash=hash_token(code))
+    return found.filter(Q(user_id=None) | Q(user_id=user_of(owner) or 0)).values_list("pk", flat=True).first()
+
+
+def find_code_among(*, text: str, code_ids: Sequence[int]) -> int | None:
+    """Find which of a cart's codes is meant: by the code itself, or as it is shown."""
+    code = canonical_code(text)
+    mine = DiscountCode.objects.filter(pk__in=code_ids)
+    return mine.filter(Q(code_hash=hash_token(code)) | Q(label=text)).values_list("pk", flat=True).first()

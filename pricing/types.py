@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from shop.core.money import Money
 
@@ -15,14 +16,88 @@ class Demand:
     quantity: int
 
 
+class ReductionKind(StrEnum):
+    """How a promotion or a code reduces prices."""
+
+    PERCENT = "percent"
+    AMOUNT = "amount"
+    """So much off what it covers, once."""
+    FIXED_PRICE = "fixed_price"
+    """Each unit that it covers costs so much, if it would cost more."""
+    BUY_X_GET_Y = "buy_x_get_y"
+    """Of so many and a few more, the few cheapest are free."""
+
+
+class Combining(StrEnum):
+    """What a promotion or a code may stand on one line with."""
+
+    EVERYTHING = "everything"
+    PROMOTIONS = "promotions"
+    """With promotions; with no other code."""
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """A promotion, or one that a code brings (`code_id`), with the SKUs of the cart that it covers."""
+
+    promotion_id: int
+    name: str
+    kind: ReductionKind
+    value: int
+    """Percent from 1 to 100 · minor units off · minor units a unit · units to buy for the free ones."""
+    sku_ids: tuple[str, ...]
+    free: int = 0
+    """Of buy x get y: how many are free."""
+    minimum_minor: int = 0
+    """What it covers must cost at least so much at list prices."""
+    combines: Combining = Combining.EVERYTHING
+    code_id: int | None = None
+    label: str = ""
+    """The code as it may be shown: a personal one by its beginning only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discount:
+    """What one promotion or code takes off; the parts of the lines add up to it. `amount` is positive."""
+
+    promotion_id: int
+    name: str
+    amount: Money
+    code_id: int | None = None
+    label: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Say which of the two it is: `code` or `promotion`."""
+        return "promotion" if self.code_id is None else "code"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeOff:
+    """A code of this cart that takes nothing off now. `reason` is a stable code such as `code_expired`."""
+
+    code_id: int
+    label: str
+    reason: str
+    minimum: Money | None = None
+    """Of `code_minimum`: what it covers must cost at least so much."""
+
+
 @dataclass(frozen=True, slots=True)
 class QuoteLine:
-    """One SKU of a quote."""
+    """One SKU of a quote. `line_total` is at list price; `discount_minor` comes off it."""
 
     sku_id: str
     quantity: int
     unit_price: Money
     line_total: Money
+    discount_minor: int = 0
+
+    @property
+    def to_pay(self) -> Money:
+        """What the line costs after promotions and codes."""
+        return Money(self.line_total.minor - self.discount_minor, self.line_total.currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +108,23 @@ class PriceQuote:
     lines: tuple[QuoteLine, ...]
     unpriced: tuple[str, ...]
     subtotal: Money
+    """At list prices."""
     total: Money
+    """subtotal − discounts."""
+    discounts: tuple[Discount, ...] = ()
+    codes_off: tuple[CodeOff, ...] = ()
+    reductions: tuple[Reduction, ...] = ()
+    """What was looked at to find the discounts: with it, the same lines can be priced again without asking anybody."""
 
     def unit_price(self, sku_id: str) -> Money | None:
         """Give the unit price of one SKU, None if it has none."""
         return next((line.unit_price for line in self.lines if line.sku_id == sku_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCode:
+    """A code that was just made: the only time that all of it is told."""
+
+    code_id: int
+    code: str
+    label: str

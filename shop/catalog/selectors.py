@@ -25,8 +25,9 @@ SLICE_LIMIT = 100
 
 
 _CARD = "s.sku_id, s.options, s.is_sellable, t.title, t.slug"
-_FROM = "FROM catalog_sku s JOIN catalog_product t ON t.id = s.product_id"
-_CARDS = f"SELECT {_CARD} {_FROM} WHERE s.sku_id = ANY(%(sku_ids)s)"
+SKU_ROWS = "catalog_sku s JOIN catalog_product t ON t.id = s.product_id"
+"""SKUs (`s`: `sku_id`) with their products (`t`: `slug`, `category`), for other apps' statements about them."""
+_CARDS = f"SELECT {_CARD} FROM {SKU_ROWS} WHERE s.sku_id = ANY(%(sku_ids)s)"  # noqa: S608 - constants
 
 
 def list_cards(*, sku_ids: Collection[str]) -> dict[str, SkuCard]:

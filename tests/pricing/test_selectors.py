@@ -69,14 +69,29 @@ def test_other_currencies_and_segments_are_other_prices() -> None:
     assert current(currency="JPY") == {}
 
 
+def test_a_customer_of_a_segment_gets_its_price_and_everybody_else_the_list_price() -> None:
+    price(1_000, -DAY)
+    price(700, -2 * DAY, DAY, segment="trade")
+    services.set_segment(user_id=42, segment="trade")
+    services.set_segment(user_id=43, segment="staff")
+
+    def asked_by(owner: str, now: datetime = NOW) -> int:
+        return selectors.current_prices(sku_ids=["MUG"], currency="GBP", now=now, owner=owner)["MUG"].minor
+
+    assert [asked_by(owner) for owner in ("u:42", "u:43", "g:42", "")] == [700, 1_000, 1_000, 1_000]
+    assert asked_by("u:42", NOW + DAY) == 1_000
+    services.set_segment(user_id=42, segment="")
+    assert asked_by("u:42") == 1_000
+
+
 @pytest.mark.parametrize("lines", [1, 100])
-def test_prices_are_one_query(django_assert_num_queries: Any, lines: int) -> None:
+def test_prices_are_one_query_and_a_quote_two(django_assert_num_queries: Any, lines: int) -> None:
     sku_ids = [f"SKU-{number}" for number in range(lines)]
     services.set_prices(prices=dict.fromkeys(sku_ids, Money(100, "GBP")), valid_from=NOW - DAY)
 
     with django_assert_num_queries(1):
         assert len(selectors.current_prices(sku_ids=sku_ids, currency="GBP", now=NOW)) == lines
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         quote = selectors.quote(demands=[Demand(sku_id, 2) for sku_id in sku_ids], currency="GBP", now=NOW)
     assert quote.total == Money(200 * lines, "GBP")
     with django_assert_num_queries(0):

@@ -1,4 +1,4 @@
-"""Writes of prices."""
+"""Prices that are set."""
 
 from __future__ import annotations
 

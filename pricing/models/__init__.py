@@ -1,0 +1,6 @@
+"""Tables of pricing."""
+
+from pricing.models.prices import MAX_UNIT_PRICE_MINOR, Price
+from pricing.models.promotions import CustomerSegment, DiscountCode, Promotion, Redemption
+
+__all__ = ["MAX_UNIT_PRICE_MINOR", "CustomerSegment", "DiscountCode", "Price", "Promotion", "Redemption"]

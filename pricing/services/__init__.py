@@ -1,0 +1,25 @@
+"""Writes of pricing: one function a use case."""
+
+from pricing.services.codes import (
+    claim_codes,
+    finish_claims,
+    issue_codes,
+    publish_code,
+    release_claims,
+    revoke_codes,
+)
+from pricing.services.prices import set_prices
+from pricing.services.promotions import NewPromotion, add_promotion, set_segment
+
+__all__ = [
+    "NewPromotion",
+    "add_promotion",
+    "claim_codes",
+    "finish_claims",
+    "issue_codes",
+    "publish_code",
+    "release_claims",
+    "revoke_codes",
+    "set_prices",
+    "set_segment",
+]
