@@ -7,9 +7,7 @@ from typing import Any
 from django import template
 from django.http import HttpRequest
 
-from inventory.types import ReservationState
-from shop.checkout import selectors
-from shop.checkout.types import CheckoutState
+from shop.checkout.under_way import find_under_way
 from shop.checkout.web.base import find_principal, minutes_left
 from shop.core import clock
 
@@ -22,12 +20,11 @@ def open_checkout(context: template.Context) -> dict[str, Any]:
     request: HttpRequest = context["request"]
     principal = find_principal(request)
     now = clock.now()
-    checkout = selectors.find_open_checkout(principal=principal, now=now) if principal else None
-    is_reserved = checkout is not None and checkout.reservation_state is ReservationState.SOFT
-    end = checkout.reservation_expires_at if checkout and is_reserved else None
+    checkout = find_under_way(principal=principal, now=now) if principal else None
+    end = checkout.reserved_until if checkout else None
     return {
         "checkout": checkout,
-        "is_paying": checkout is not None and checkout.state is CheckoutState.PAYING,
+        "is_paying": checkout is not None and checkout.is_paying,
         "minutes": minutes_left(end, now) if end else 0,
         "csrf_token": context.get("csrf_token"),
     }
