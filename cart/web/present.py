@@ -192,7 +192,7 @@ def _blocked(view: CartView) -> str:
     names = [line.title for line in view.lines if line.line_total is None or line.buyable < line.quantity]
     if not names:
         return ""
-    return _("To check out, first see to: %(names)s.") % {"names": ", ".join(names)}
+    return _("To check out, first see to: %(names)s.") % {"names": "; ".join(names)}
 
 
 def with_did(page: CartPage, did: Did | None) -> CartPage:
