@@ -39,6 +39,13 @@ class CartEmptyError(ConflictError):
 
 
 @dataclass(eq=False)
+class NothingToReorderError(ConflictError):
+    """Nothing of the order is sold and in stock."""
+
+    code: ClassVar[str] = "nothing_to_reorder"
+
+
+@dataclass(eq=False)
 class LineUnavailableError(ConflictError):
     """At least one line is not sold (any more); a detail each."""
 

@@ -41,6 +41,12 @@ def _cart_empty(refusal: errors.CartEmptyError) -> Words:
 
 
 @words.register
+def _nothing_to_reorder(refusal: errors.NothingToReorderError) -> Words:
+    detail = _("Nothing of this order is available right now. Your cart is as it was.")
+    return Words(_("Nothing to order again"), detail)
+
+
+@words.register
 def _line_unavailable(refusal: errors.LineUnavailableError) -> Words:
     titles = [str(detail.params["title"]) for detail in refusal.errors if "title" in detail.params]
     if len(titles) == 1:

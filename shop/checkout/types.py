@@ -173,6 +173,39 @@ class OrderSlice:
     next_cursor: str
 
 
+class ReorderOutcome(StrEnum):
+    """What became of a line that was ordered again."""
+
+    ADDED = "added"
+    CAPPED = "capped"
+    """There were fewer, or a cart takes no more."""
+    SOLD_OUT = "sold_out"
+    DISCONTINUED = "discontinued"
+
+
+@dataclass(frozen=True, slots=True)
+class ReorderedLine:
+    """One line of a reorder's receipt."""
+
+    sku_id: str
+    title: str
+    outcome: ReorderOutcome
+    ordered: int
+    added: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reordered:
+    """The receipt of a reorder: every line of the order, in its order."""
+
+    lines: tuple[ReorderedLine, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether all of the order is in the cart."""
+        return all(line.outcome is ReorderOutcome.ADDED for line in self.lines)
+
+
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """Ages of undone work in seconds, 0 where nothing waits: what `/readyz` bounds."""

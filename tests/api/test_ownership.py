@@ -102,6 +102,11 @@ def test_a_strangers_payment_and_order_are_absent(owner: Api, strangers: list[Ap
             for token in ("", "A" * 43, "x")
         ]
         assert orders == [orders[0]] * 12
+        again = [
+            _bare(assert_problem(stranger("POST", f"orders/{name}/reorders", key=True), 404, "order_unknown"))
+            for name in (number, f"ord_{ABSENT}", "x")
+        ]
+        assert again == [again[0]] * 3
         assert stranger("GET", "orders").json()["items"] == []
 
     assert owner("GET", f"orders/{number}").status_code == 200

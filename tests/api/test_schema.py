@@ -11,6 +11,7 @@ import yaml
 from django.core.management import call_command
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from cart import recorder
 from shop.accounts.models import User
 from shop.api.problem_pages import refusals
 from shop.api.schema import schema
@@ -124,12 +125,22 @@ def test_what_is_answered_is_as_described(db: None) -> None:  # noqa: PLR0915 - 
     seen.append((paid, "POST", "/api/v1/checkouts/{checkout_id}/payments"))
     seen.append((other("GET", "orders"), "GET", "/api/v1/orders"))
     seen.append((other("GET", f"orders/{paid.json()['order_number']}"), "GET", "/api/v1/orders/{number}"))
+    again = other("POST", f"orders/{paid.json()['order_number']}/reorders", key=True)
+    seen.append((again, "POST", "/api/v1/orders/{number}/reorders"))
     customer = Api()
     signed_in = customer.sign_in(user.email, "trolley-demo-1")
     seen.append((signed_in, "POST", "/api/v1/auth/app/v1/auth/login"))
     merge = {"source": {"items": [{"sku_id": "MUG-1", "quantity": 1}]}, "merge_id": "m"}
     seen.append((customer("POST", "cart/merge", merge), "POST", "/api/v1/cart/merge"))
+    asking = {"source": {"items": [{"sku_id": "MUG-1", "quantity": 3}]}, "policy": "prompt", "merge_id": "n"}
+    asked = customer("POST", "cart/merge", asking)
+    seen.append((asked, "POST", "/api/v1/cart/merge"))
+    assert asked.json()["question"]["items"]
     seen.append((customer("GET", "cart?expand=page"), "GET", "/api/v1/cart"))
+    customer("PUT", "saved-items/MUG-1", {"quantity": 1})
+    recorder.drain()
+    User.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=True)
+    seen.append((customer("GET", "saved-lines"), "GET", "/api/v1/saved-lines"))
     ask("GET", "problems/malformed", "problems/{code}")
 
     for response, method, path in seen:

@@ -8,6 +8,7 @@ from urllib.parse import urljoin
 
 from django.conf import settings
 
+from cart.types import Cart
 from pricing.types import PriceQuote
 from shop.checkout.types import (
     Address,
@@ -16,6 +17,7 @@ from shop.checkout.types import (
     OrderView,
     PaymentView,
     PriceChange,
+    Reordered,
 )
 from shop.core.clock import isoformat
 from shop.core.money import Money
@@ -106,6 +108,21 @@ def order_json(view: OrderView) -> dict[str, Any]:
 def orders_json(found: OrderSlice) -> dict[str, Any]:
     """Write a slice of orders."""
     return {"items": [order_json(order) for order in found.orders], "next_cursor": found.next_cursor or None}
+
+
+def reorder_json(receipt: Reordered, cart: Cart) -> dict[str, Any]:
+    """Write the receipt of a reorder, and which version the cart has."""
+    lines = [
+        {
+            "sku_id": line.sku_id,
+            "title": line.title,
+            "outcome": line.outcome,
+            "ordered": line.ordered,
+            "added": line.added,
+        }
+        for line in receipt.lines
+    ]
+    return {"receipt": lines, "cart": {"version": cart.version, "etag": etag(cart.version), "units": cart.units}}
 
 
 def quote_json(quote: PriceQuote, changes: tuple[PriceChange, ...]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from inventory.types import ReservationState
-from shop.checkout.types import CheckoutState, PaymentState
+from shop.checkout.types import CheckoutState, PaymentState, ReorderOutcome
 from shop.core.fields import BooleanField, IntegerField, StrictSerializer, TextField
 from shop.core.representations import MoneySchema, choices_of
 
@@ -185,6 +185,31 @@ class OrderSchema(serializers.Serializer[Any]):
     shipping_address = AddressSchema()
     lines = OrderLineSchema(many=True)
     totals = CheckoutTotalsSchema()
+
+
+class ReorderedLineSchema(serializers.Serializer[Any]):
+    """What became of one line of the order."""
+
+    sku_id = serializers.CharField()
+    title = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=choices_of(ReorderOutcome))
+    ordered = serializers.IntegerField()
+    added = serializers.IntegerField()
+
+
+class CartVersionSchema(serializers.Serializer[Any]):
+    """The cart afterwards."""
+
+    version = serializers.IntegerField()
+    etag = serializers.CharField()
+    units = serializers.IntegerField()
+
+
+class ReorderSchema(serializers.Serializer[Any]):
+    """The receipt of a reorder: every line of the order."""
+
+    receipt = ReorderedLineSchema(many=True)
+    cart = CartVersionSchema()
 
 
 class OrderListSchema(serializers.Serializer[Any]):

@@ -22,5 +22,6 @@ urlpatterns: list[URLPattern] = [
     ),
     path("orders", orders.OrderListView.as_view(), name="api-orders"),
     path("orders/<str:number>", orders.OrderDetailView.as_view(), name="api-order"),
+    path("orders/<str:number>/reorders", orders.ReorderView.as_view(), name="api-reorders"),
     path("webhooks/<str:provider>", webhooks.WebhookView.as_view(), name="api-webhook"),
 ]

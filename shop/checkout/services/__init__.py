@@ -5,6 +5,7 @@ from shop.checkout.services.keeping import cancel, give_back_removed, renew, res
 from shop.checkout.services.outcomes import apply_outcome, finish_order
 from shop.checkout.services.paying import check_payment, finish_action, pay
 from shop.checkout.services.reconciling import reconcile_payments, refund_payments
+from shop.checkout.services.reordering import reorder
 from shop.checkout.services.starting import start_checkout
 from shop.checkout.services.sweeping import finish_checkouts
 from shop.checkout.services.webhooks import process_webhooks, receive_webhook, retry_webhook
@@ -23,6 +24,7 @@ __all__ = [
     "reconcile_payments",
     "refund_payments",
     "renew",
+    "reorder",
     "reserve_again",
     "retry_webhook",
     "start_checkout",

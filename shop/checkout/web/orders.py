@@ -7,12 +7,8 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from cart import identity
-from cart import services as carts
-from cart.types import LineChange
-from inventory import selectors as inventory
-from shop.catalog import selectors as catalog
-from shop.checkout import access, selectors
-from shop.checkout.errors import OrderUnknownError
+from shop.checkout import access, selectors, services
+from shop.checkout.errors import NothingToReorderError, OrderUnknownError
 from shop.checkout.types import OrderView as Order
 from shop.checkout.types import PaymentState
 from shop.checkout.web import forms
@@ -95,23 +91,15 @@ class OrderAgainView(PageView):
     def post(self, request: HttpRequest, number: str) -> HttpResponse:
         """Put the order's lines into the cart; what is not sold or not there is left out and said."""
         order = order_of(request, number)
-        sku_ids = [line.sku_id for line in order.lines]
-        cards = catalog.list_cards(sku_ids=sku_ids)
-        stock = inventory.availability(sku_ids=sku_ids)
-        changes = [
-            LineChange("add", line.sku_id, line.quantity)
-            for line in order.lines
-            if line.sku_id in cards and cards[line.sku_id].is_sellable and stock[line.sku_id].available > 0
-        ]
-        if not changes:
+        try:
+            done = identity.perform(
+                request, lambda ref: services.reorder(order=order, ref=ref, operation_id="", now=clock.now())
+            )
+        except NothingToReorderError:
             return see_other(stop_url("nothing_again"))
-        done = identity.perform(
-            request,
-            lambda ref: carts.change_lines(ref=ref, changes=changes, now=clock.now(), is_clamping=True),
-        )
-        is_all = len(changes) == len(order.lines) and not done.result.warnings
-        response = see_other(stop_url("ordered_again" if is_all else "ordered_again_partly"))
-        identity.attach_session(response, request, new_token=done.new_token, cart=done.result.cart)
+        receipt, change = done.result
+        response = see_other(stop_url("ordered_again" if receipt.is_whole else "ordered_again_partly"))
+        identity.attach_session(response, request, new_token=done.new_token, cart=change.cart)
         return response
 
 
