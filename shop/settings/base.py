@@ -76,22 +76,21 @@ INSTALLED_APPS = [
 
 # None of these may touch the session, the user or the messages of a public page: that would add `Vary: Cookie`.
 MIDDLEWARE = [
-    "django_structlog.middlewares.RequestMiddleware",
+    "shop.core.web.middleware.request_log",
     "django.middleware.security.SecurityMiddleware",
     # Everything that goes wrong further in, under /api/, leaves as a problem and never as HTML.
     "shop.core.problems.ApiProblemMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "shop.core.web.middleware.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "shop.core.web.middleware.LazyMessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     # After a sign-in or sign-out the answer tells the browser about its cart.
     "cart.middleware.cart_cookies",
-    "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 

@@ -1,0 +1,98 @@
+"""What every request passes through, as lean as it can be: the cheapest answer pays for it as well."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cached_property
+
+import structlog
+from csp.constants import HEADER
+from csp.middleware import CSPMiddleware, PolicyParts
+from csp.utils import build_policy
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.messages.storage import default_storage
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.functional import SimpleLazyObject
+
+Handler = Callable[[HttpRequest], HttpResponseBase]
+
+log = structlog.get_logger(__name__)
+_standard = logging.getLogger(__name__)
+
+
+def request_log(get_response: Handler) -> Handler:
+    """Give each request a number, which all of its log lines and its problems bear, and log one line when it is over.
+
+    The number is ours: a client cannot write into the logs. The customer is named where the answer needed to know who
+    asked; nobody is looked up for the log. A crash is logged with its trace by Django itself.
+    """
+
+    def handle(request: HttpRequest) -> HttpResponseBase:
+        structlog.contextvars.bind_contextvars(request_id=str(uuid.uuid4()))
+        began = time.perf_counter()
+        try:
+            response = get_response(request)
+            level = _level(response.status_code)
+            if _standard.isEnabledFor(level):
+                user = getattr(request, "_cached_user", None)
+                log.log(
+                    level,
+                    "request_finished",
+                    code=response.status_code,
+                    request=f"{request.method} {request.path}",
+                    user_id=user.pk if user else None,
+                    ms=round((time.perf_counter() - began) * 1000),
+                )
+            return response
+        finally:
+            structlog.contextvars.clear_contextvars()
+
+    return handle
+
+
+def _level(status: int) -> int:
+    return {4: logging.WARNING, 5: logging.ERROR}.get(status // 100, logging.INFO)
+
+
+class ContentSecurityPolicyMiddleware(CSPMiddleware):
+    """django-csp, which writes the policy anew for every answer; nearly all have the one of the settings, made once."""
+
+    @cached_property
+    def policy(self) -> str:
+        """The policy of the settings."""
+        return str(build_policy(**asdict(PolicyParts())))
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Prepare nothing: no page of ours has a nonce."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Set the header, unless the answer has one or was given a policy of its own (django-csp's decorators)."""
+        if any(name.startswith("_csp") for name in vars(response)):
+            answered: HttpResponseBase = super().process_response(request, response)
+            return answered
+        response.headers.setdefault(HEADER, self.policy)
+        return response
+
+
+class LazyMessageMiddleware(MessageMiddleware):
+    """Django's messages, whose storage is made when somebody writes or reads one: staff and account pages."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Promise a storage."""
+
+        def make() -> object:
+            request._messages_made = True  # type: ignore[attr-defined]  # noqa: SLF001 - ours
+            return default_storage(request)
+
+        request._messages = SimpleLazyObject(make)  # type: ignore[attr-defined]  # noqa: SLF001 - Django's own name
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Keep what was written, if a storage was made."""
+        if getattr(request, "_messages_made", False):
+            return super().process_response(request, response)
+        return response
