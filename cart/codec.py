@@ -116,6 +116,7 @@ def decode_cart(ref: CartRef | None, fields: Mapping[str, str], *, currency: str
         locked_by=locked_by,
         locked_until=from_micros(int(locked_until)) if locked_until else None,
         merge_undo=_merge_undo(fields) if "@receipt" in fields else "",
+        codes=tuple(json.loads(fields.get("@codes", "[]"))),
     )
 
 

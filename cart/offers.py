@@ -39,16 +39,19 @@ def currency() -> str:
     return pricing_conf().currency
 
 
-def list_offers(*, sku_ids: Collection[str], now: datetime, owner: str | None = None) -> Offers:
+def list_offers(*, sku_ids: Collection[str], now: datetime, owner: str | None = None, customer: str = "") -> Offers:
     """Look up SKUs: two queries, none if there are no SKUs.
 
-    `owner` is the asker's checkout: units that it has reserved count as available.
+    `owner` is the asker's checkout: units that it has reserved count as available. `customer` is the owner of the cart:
+    the prices are those of their segment.
     """
     if not sku_ids:
         return Offers({}, {}, {})
     code = currency()
     known = catalog.list_cards_with(
-        sku_ids=sku_ids, column=pricing.CURRENT_PRICE, params=pricing.price_params(currency=code, now=now)
+        sku_ids=sku_ids,
+        column=pricing.CURRENT_PRICE,
+        params=pricing.price_params(currency=code, now=now, owner=customer),
     )
     return Offers(
         cards={sku_id: card for sku_id, (card, _) in known.items()},

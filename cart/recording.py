@@ -22,7 +22,7 @@ MAX_KEPT_CHARACTERS = 64_000
 _MAX_OWNER = 80
 _MAX_REASON = 20
 _MAX_MERGE_ID = 300
-_MARKS = ("@acks", "@notice", "@receipt", "@merges", "@cleared", "@merged_into", "@merge_id")
+_MARKS = ("@acks", "@notice", "@receipt", "@merges", "@codes", "@cleared", "@merged_into", "@merge_id")
 """The cart's own fields that a record keeps; as in the scripts."""
 _STATES = ("active", "frozen", "merged")
 

@@ -16,7 +16,8 @@ from cart.offers import Offers, currency, list_offers
 from cart.rules import acknowledged_prices, line_notices, notice_id
 from cart.types import Cart, CartLine, CartRef, CartState, CartView, LineView, Notice, RecorderStatus
 from inventory.types import AvailabilityState
-from shop.core import money
+from pricing import selectors as pricing
+from pricing.types import CodeOff, Demand, PriceQuote
 
 __all__ = [
     "enrich",
@@ -75,7 +76,7 @@ def view_cart(
     owner: str | None = None,
     with_saved: bool = False,
 ) -> CartView:
-    """Show a cart with current prices, cards and availability: one Redis round trip and two queries.
+    """Show a cart with current prices, cards and availability: one Redis round trip and three queries.
 
     `owner` is the shopper's open checkout, whose reserved units count as available. `with_saved` adds the saved list,
     at the same cost.
@@ -95,19 +96,29 @@ def enrich(
     saved: Sequence[CartLine] = (),
     owner: str | None = None,
 ) -> CartView:
-    """Add current prices, cards and availability to a cart: two queries, none for an empty one."""
-    offers = list_offers(sku_ids={line.sku_id for line in (*cart.lines, *saved)}, now=now, owner=owner)
+    """Add current prices, discounts, cards and availability to a cart: three queries, none for an empty one."""
+    customer = cart.ref.owner if cart.ref else ""
+    sku_ids = {line.sku_id for line in (*cart.lines, *saved)}
+    offers = list_offers(sku_ids=sku_ids, now=now, owner=owner, customer=customer)
     lines = tuple(_line_view(line, offers) for line in cart.lines)
     deferred = tuple(_line_view(line, offers) for line in saved)
-    total = money.total([view.line_total for view in lines if view.line_total is not None], cart.currency)
+    quote = pricing.quote(
+        demands=[Demand(view.sku_id, view.quantity) for view in lines if view.line_total is not None],
+        currency=cart.currency,
+        now=now,
+        owner=customer,
+        code_ids=cart.codes,
+        prices=offers.prices,
+    )
     return CartView(
         cart=cart,
         lines=lines,
-        subtotal=total,
-        total=total,
-        notices=_notices(cart, lines),
-        digest=_digest((*lines, *deferred), locale),
+        subtotal=quote.subtotal,
+        total=quote.total,
+        notices=_notices(cart, lines, quote.codes_off),
+        digest=_digest((*lines, *deferred), quote, locale),
         saved=deferred,
+        discounts=quote.discounts,
     )
 
 
@@ -165,7 +176,7 @@ def _line_view(line: CartLine, offers: Offers) -> LineView:
     )
 
 
-def _notices(cart: Cart, lines: Sequence[LineView]) -> tuple[Notice, ...]:
+def _notices(cart: Cart, lines: Sequence[LineView], codes_off: Sequence[CodeOff]) -> tuple[Notice, ...]:
     """Gather what changed without the shopper's doing; a copy, which cannot be acknowledged, has none."""
     if cart.is_copy:
         return ()
@@ -178,14 +189,19 @@ def _notices(cart: Cart, lines: Sequence[LineView]) -> tuple[Notice, ...]:
     acknowledged = acknowledged_prices(cart.acknowledged, cart.currency)
     for view in lines:
         notices.extend(line_notices(view, acknowledged=acknowledged))
+    for off in codes_off:
+        name = notice_id("code_off", off.reason, str(off.code_id))
+        notices.append(Notice(name, "code_off", "", off.label, None, off.minimum, off.reason))
     return tuple(notices)
 
 
-def _digest(views: Sequence[LineView], locale: str) -> str:
+def _digest(views: Sequence[LineView], quote: PriceQuote, locale: str) -> str:
     """Hash what an expanded answer shows beyond the cart's version."""
     shown = [
         (v.sku_id, v.title, v.unit_price.minor if v.unit_price else None, v.state.value, v.buyable, v.is_sold)
         for v in views
     ]
-    text = json.dumps([locale, shown], ensure_ascii=False)
+    taken = [(d.name, d.label, d.amount.minor) for d in quote.discounts]
+    off = [(o.code_id, o.reason) for o in quote.codes_off]
+    text = json.dumps([locale, shown, taken, off], ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 from inventory.types import AvailabilityState
+from pricing.types import Discount
 from shop.catalog.types import SkuCard
 from shop.core.money import Money
 
@@ -96,6 +97,8 @@ class Cart:
     locked_until: datetime | None = None
     merge_undo: str = ""
     """The token with which the merge of the receipt can be undone; empty without a receipt."""
+    codes: tuple[int, ...] = ()
+    """Ids of the discount codes entered, in that order."""
 
     @property
     def units(self) -> int:
@@ -205,11 +208,13 @@ class Notice:
     """One thing that changed without the shopper's doing; `notice_id` = kind, SKU and present value."""
 
     notice_id: str
-    kind: Literal["price_up", "price_down", "short", "discontinued", "merged", "changed_elsewhere"]
+    kind: Literal["price_up", "price_down", "short", "discontinued", "code_off", "merged", "changed_elsewhere"]
     sku_id: str
     title: str
     was: Money | int | None
     now: Money | int | None
+    reason: str = ""
+    """Why a discount code takes nothing off (`code_off`): the code of a refusal of pricing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +224,15 @@ class CartView:
     cart: Cart
     lines: tuple[LineView, ...]
     subtotal: Money
+    """At list prices."""
     total: Money
+    """subtotal − discounts."""
     notices: tuple[Notice, ...]
     digest: str
     """Short hash over prices, stock, titles and locale: the second half of an expanded ETag."""
     saved: tuple[LineView, ...] = ()
     """The saved list, if it was asked for; in no total."""
+    discounts: tuple[Discount, ...] = ()
 
     @property
     def can_check_out(self) -> bool:

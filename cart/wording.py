@@ -6,9 +6,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cart.types import MergeOutcome, Notice
+from pricing.errors import refusal_of
+from pricing.types import CodeOff
 from shop.core.money import Money
 from shop.core.templatetags.trolley import format_money
-from shop.core.words import DETAIL_WORDS
+from shop.core.words import DETAIL_WORDS, words
 
 DETAIL_WORDS.update(
     {
@@ -43,6 +45,8 @@ REASON_WORDS = {
     "empty": gettext_lazy("emptied"),
     "undo": gettext_lazy("undone"),
     "ack": gettext_lazy("notices acknowledged"),
+    "code": gettext_lazy("discount code entered"),
+    "code_off": gettext_lazy("discount code removed"),
     "merge": gettext_lazy("joined with a guest's cart"),
     "merged": gettext_lazy("joined to a customer's cart"),
     "order": gettext_lazy("ordered"),
@@ -71,6 +75,10 @@ def notice_words(notice: Notice) -> str:  # noqa: PLR0911 - a table
             return _("%(title)s: only %(left)s left, you have %(have)s") % facts
         case "discontinued":
             return _("%(title)s is no longer sold") % {"title": title}
+        case "code_off":
+            minimum = notice.now if isinstance(notice.now, Money) else None
+            why = words(refusal_of(CodeOff(0, "", notice.reason, minimum))).detail
+            return _("%(code)s takes nothing off now. %(why)s") % {"code": title, "why": why}
         case "merged":
             return _("We joined two carts")
         case _:

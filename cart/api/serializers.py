@@ -135,11 +135,20 @@ class LineSchema(serializers.Serializer[Any]):
     availability = LineAvailabilitySchema(required=False)
 
 
+class DiscountSchema(serializers.Serializer[Any]):
+    """What one promotion or discount code takes off."""
+
+    kind = serializers.ChoiceField(choices=["promotion", "code"])
+    name = serializers.CharField()
+    code = serializers.CharField(allow_null=True, help_text="The code; of a personal one only its beginning.")
+    amount = MoneySchema(help_text="Above 0.")
+
+
 class TotalsSchema(serializers.Serializer[Any]):
     """Sums at current prices (`totals`)."""
 
     subtotal = MoneySchema()
-    discounts = serializers.ListField(child=serializers.DictField())
+    discounts = DiscountSchema(many=True)
     total = MoneySchema()
 
 
@@ -148,7 +157,7 @@ class NoticeSchema(serializers.Serializer[Any]):
 
     id = serializers.CharField()
     kind = serializers.ChoiceField(
-        choices=["price_up", "price_down", "short", "discontinued", "merged", "changed_elsewhere"],
+        choices=["price_up", "price_down", "short", "discontinued", "code_off", "merged", "changed_elsewhere"],
     )
     sku_id = serializers.CharField(allow_null=True)
     message = serializers.CharField()

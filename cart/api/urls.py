@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from cart.api import merging, saved, views
+from cart.api import codes, merging, saved, views
 
 urlpatterns: list[URLPattern] = [
     path("cart", views.CartView.as_view(), name="api-cart"),
     path("cart/count", views.CountView.as_view(), name="api-cart-count"),
     path("cart/items", views.LineListView.as_view(), name="api-lines"),
     path("cart/items/<path:sku_id>", views.LineView.as_view(), name="api-line"),
+    path("cart/codes/<path:code>", codes.CodeView.as_view(), name="api-code"),
     path("cart/undo", views.UndoView.as_view(), name="api-undo"),
     path("cart/merge", merging.MergeView.as_view(), name="api-merge"),
     path("cart/notices/ack", views.AcknowledgeView.as_view(), name="api-acknowledge"),

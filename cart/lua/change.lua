@@ -135,6 +135,20 @@ local function remember(field, value, most)
   cart[field] = cjson.encode(list)
 end
 
+-- Discount codes are kept by id, in the order of entering. There are never more than `most`.
+local function set_code(id, is_on, most)
+  local kept, is_there = {}, false
+  for _, other in ipairs(cart['@codes'] and cjson.decode(cart['@codes']) or {}) do
+    if other == id then is_there = true end
+    if other ~= id or is_on then kept[#kept + 1] = other end
+  end
+  if is_on and not is_there then
+    if #kept >= most then refuse('code_not_combinable', ''); return end
+    kept[#kept + 1] = id
+  end
+  cart['@codes'] = #kept > 0 and cjson.encode(kept) or nil
+end
+
 -- Notice ids are kind:value:sku. Of a SKU's prices only the last one acknowledged counts.
 local function acknowledge(id)
   local kind, sku = string.match(id, '^([%a_]+):[^:]*:(.*)$')
@@ -145,6 +159,8 @@ local function acknowledge(id)
     if cart['@notice'] == 'changed_elsewhere' then cart['@notice'] = nil end
   elseif kind == 'discontinued' then
     cart[sku] = nil
+  elseif kind == 'code_off' and tonumber(sku) then
+    set_code(tonumber(sku), false)
   elseif (kind == 'price_up' or kind == 'price_down') and cart[sku] then
     local kept = {}
     for _, other in ipairs(cart['@acks'] and cjson.decode(cart['@acks']) or {}) do
@@ -221,6 +237,8 @@ for _, op in ipairs(cjson.decode(ARGV[14])) do
     saved[sku] = op.line
   elseif kind == 'ack' then
     acknowledge(op.id)
+  elseif kind == 'code' then
+    set_code(op.id, op.on, op.most)
   elseif kind == 'undo' then
     local code = undo(op.token)
     if code then return {'refused', cjson.encode({{code = code, sku = ''}})} end
@@ -237,6 +255,7 @@ for _, op in ipairs(cjson.decode(ARGV[14])) do
     if is_replayed then break end
     remember('@cleared', op.number, 20)
     cart['@lock'] = nil
+    cart['@codes'] = nil
     for name, n in pairs(op.lines) do
       local left = quantity(cart[name]) - n
       if cart[name] then cart[name] = left > 0 and with_quantity(cart[name], left) or nil end
@@ -293,7 +312,7 @@ end
 if ARGV[5] ~= '' and lines_changed and tonumber(ARGV[5]) < tonumber(before['@content_version'] or '0') and not cart['@notice'] then
   cart['@notice'] = 'changed_elsewhere'
 end
-for _, mark in ipairs({'@acks', '@notice', '@receipt', '@merges', '@cleared'}) do
+for _, mark in ipairs({'@acks', '@notice', '@receipt', '@merges', '@codes', '@cleared'}) do
   if cart[mark] ~= before[mark] then marks_changed = true end
 end
 
@@ -340,7 +359,7 @@ if lines_changed or saved_changed or marks_changed then
 
   local lines, marks = {}, {}
   for name, value in pairs(cart) do if is_line(name) then lines[name] = value end end
-  for _, mark in ipairs({'@acks', '@notice', '@receipt', '@merges', '@cleared'}) do marks[mark] = cart[mark] end
+  for _, mark in ipairs({'@acks', '@notice', '@receipt', '@merges', '@codes', '@cleared'}) do marks[mark] = cart[mark] end
   redis.call('XADD', KEYS[5], '*', 'owner', ARGV[1], 'version', version, 'reason', ARGV[13], 'undone', undone, 'snapshot', cjson.encode({
     lines = lines, saved = saved, marks = marks, state = cart['@state'] or 'active',
     content_version = cart['@content_version'], last_activity_at = now,

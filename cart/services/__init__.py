@@ -11,6 +11,7 @@ from cart.services.changing import (
     set_quantity,
     set_saved_quantity,
 )
+from cart.services.codes import apply_code, remove_code
 from cart.services.merging import finish_merge, merge_guest_cart, merge_items
 from cart.services.ordering import clear_ordered, convert_record, lock_for_payment, unlock
 from cart.services.pruning import prune_history, prune_records
@@ -20,6 +21,7 @@ from cart.services.taking_back import acknowledge, undo
 __all__ = [
     "acknowledge",
     "add_line",
+    "apply_code",
     "change_lines",
     "clear_ordered",
     "convert_record",
@@ -31,6 +33,7 @@ __all__ = [
     "move_to_cart",
     "prune_history",
     "prune_records",
+    "remove_code",
     "remove_line",
     "remove_saved",
     "retry_dead_letter",

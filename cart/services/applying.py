@@ -27,6 +27,7 @@ from cart.errors import (
 from cart.offers import Offers, currency
 from cart.types import CartChange, CartRef, CartWarning
 from inventory.errors import InsufficientStockError, Shortage
+from pricing.errors import CodeNotCombinableError
 from shop.core.errors import ErrorDetail, ParamValue, Refusal
 
 Operation = Mapping[str, Any]
@@ -141,6 +142,7 @@ def _refusal(refusals: Sequence[Mapping[str, Any]], pointers: Mapping[str, str],
         "cart_full": lambda: CartFullError(limits.max_lines, errors=errors),
         "saved_list_full": lambda: SavedListFullError(limits.max_saved, errors=errors),
         "not_in_list": lambda: LineUnknownError(errors=errors),
+        "code_not_combinable": CodeNotCombinableError,
     }
     for code, make in kinds.items():
         if code in codes:

@@ -38,7 +38,7 @@ def change_lines(
     :raises Refusal: also as `applying.apply` says.
     """
     wanted = clean(changes)
-    offers = list_offers(sku_ids=[c.sku_id for c in wanted if needs_offer(c)], now=now, owner=owner)
+    offers = list_offers(sku_ids=[c.sku_id for c in wanted if needs_offer(c)], now=now, owner=owner, customer=ref.owner)
     check_sold(wanted, offers)
     operations: list[Operation] = [to_operation(c, offers, is_clamping=is_clamping) for c in wanted]
     if mode == "replace":

@@ -24,6 +24,8 @@ Kind = Literal[
     "undone",
     "acknowledged",
     "unmerged",
+    "code",
+    "code_off",
 ]
 _KINDS = frozenset(get_args(Kind))
 _SALT = "cart.did"

@@ -13,6 +13,7 @@ from cart.types import CartView, LineView
 from cart.web import words
 from cart.web.flash import Did
 from cart.wording import notice_words
+from pricing.types import Discount
 from shop.catalog.types import SkuCard
 from shop.core.money import Money
 from shop.core.templatetags.trolley import dom_id
@@ -106,9 +107,12 @@ class CartPage:
     is_copy: bool
     is_locked: bool
     reserve_minutes: int
+    discounts: tuple[Discount, ...]
     done: Done | None = None
     refused: str = ""
     is_fragment: bool = False
+    code_typed: str = ""
+    code_error: str = ""
 
     def row(self, sku_id: str) -> Row | None:
         """Find the row of one SKU."""
@@ -151,6 +155,7 @@ def cart_page(
         is_copy=cart.is_copy,
         is_locked=bool(cart.locked_by),
         reserve_minutes=reserve_seconds // 60,
+        discounts=view.discounts,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from cart.web import lines, products, saved, views
+from cart.web import codes, lines, products, saved, views
 
 app_name = "cart"
 
@@ -17,6 +17,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("lines/<str:sku_id>/save/", lines.LineSaveView.as_view(), name="line_save"),
     path("saved/<str:sku_id>/move/", saved.SavedMoveView.as_view(), name="saved_move"),
     path("saved/<str:sku_id>/remove/", saved.SavedRemoveView.as_view(), name="saved_remove"),
+    path("codes/", codes.CodeView.as_view(), name="codes"),
+    path("codes/remove/", codes.CodeRemoveView.as_view(), name="code_remove"),
     path("undo/", views.UndoView.as_view(), name="undo"),
     path("notices/ack/", views.AcknowledgeView.as_view(), name="acknowledge"),
     path("empty/", views.EmptyView.as_view(), name="empty"),

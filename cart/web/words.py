@@ -110,6 +110,8 @@ _DID = {
     "undone": gettext_lazy("%(title)s is back in your cart."),
     "unmerged": gettext_lazy("Your account's cart is as it was. The other items are saved for later."),
     "acknowledged": gettext_lazy("Notices cleared."),
+    "code": gettext_lazy("Discount code applied. Total %(total)s."),
+    "code_off": gettext_lazy("Discount code removed. Total %(total)s."),
 }
 _UNDONE = gettext_lazy("Your last change was undone.")
 _CLAMPED = gettext_lazy("Quantity set to %(quantity)s.")

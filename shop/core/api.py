@@ -15,9 +15,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from shop.core import limits
-from shop.core.conf import conf
 from shop.core.fields import validated
-from shop.core.http import check_query, has_csrf_token, idempotency_key, is_cross_site, network_address
+from shop.core.http import check_query, has_csrf_token, idempotency_key, is_cross_site
 from shop.core.parsers import MAX_BYTES, parse_json
 from shop.core.problems import ApiProblem
 from shop.core.web.origin import is_same_origin
@@ -123,13 +122,7 @@ class ApiView(APIView):
         scope = self.limited.get(request.method or "")
         if scope is None:
             return
-        plain = request._request  # noqa: SLF001
-        quota: int = getattr(conf(), f"{scope}_per_minute")
-        counters = [limits.Counter(scope, f"a:{network_address(plain)}", quota * conf().address_factor)]
-        who = self.caller(request)
-        if who:
-            counters.insert(0, limits.Counter(scope, who, quota))
-        standing = limits.count(counters)
+        standing = limits.count_request(scope, request._request, who=self.caller(request))  # noqa: SLF001
         if standing is None:
             return
         self.headers_of_all = standing.headers

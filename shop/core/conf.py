@@ -17,6 +17,8 @@ class ApiConf:
     """Of one customer or guest."""
     checkout_starts_per_minute: int = 10
     """Of one customer or guest."""
+    codes_per_minute: int = 5
+    """Discount codes that one customer or guest may try."""
     address_factor: int = 10
     """One network address may do so many times as much as one caller: many people can stand behind it."""
     trusted_proxies: int = 0
@@ -34,6 +36,11 @@ class ApiConf:
         require(
             0 <= self.checkout_starts_per_minute <= 100_000,  # noqa: PLR2004
             "API_CHECKOUT_STARTS_PER_MINUTE",
+            "must be from 0 (no limit) to 100000.",
+        )
+        require(
+            0 <= self.codes_per_minute <= 100_000,  # noqa: PLR2004
+            "API_CODES_PER_MINUTE",
             "must be from 0 (no limit) to 100000.",
         )
         require(1 <= self.address_factor <= 10_000, "API_ADDRESS_FACTOR", "must be from 1 to 10000.")  # noqa: PLR2004

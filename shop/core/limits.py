@@ -8,8 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.core.cache import caches
+from django.http import HttpRequest
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
+
+from shop.core.conf import conf
+from shop.core.http import network_address
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +68,16 @@ class Standing:
             "RateLimit-Policy": f'"{self.scope}";q={self.quota};w={WINDOW_SECONDS}',
             "RateLimit": f'"{self.scope}";r={self.remaining};t={self.reset_seconds}',
         }
+
+
+def count_request(scope: str, request: HttpRequest, *, who: str = "") -> Standing | None:
+    """Count a request by its network address and by `who` sent it, if that is known; the quota is a setting of the API.
+
+    Page and API count the same thing under the same scope. None as for `count`.
+    """
+    quota: int = getattr(conf(), f"{scope}_per_minute")
+    by_address = Counter(scope, f"a:{network_address(request)}", quota * conf().address_factor)
+    return count([Counter(scope, who, quota), by_address] if who else [by_address])
 
 
 def count(counters: Sequence[Counter]) -> Standing | None:

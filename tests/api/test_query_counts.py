@@ -65,7 +65,7 @@ def test_a_minimal_read_of_a_guest_is_one_command_and_no_sql(
 
 
 @pytest.mark.parametrize("lines", [1, 99])
-def test_an_expanded_read_is_one_pipeline_and_two_queries(
+def test_an_expanded_read_is_one_pipeline_and_three_queries(
     api: Api,
     shelf: list[str],
     cart_redis: Any,
@@ -76,7 +76,7 @@ def test_an_expanded_read_is_one_pipeline_and_two_queries(
     with CaptureQueriesContext(connection) as queries, commands(cart_redis) as sent:
         api("GET", "cart?expand=page")
 
-    assert (len(queries), sent) == (2, ["HGETALL", "HGETALL"])
+    assert (len(queries), sent) == (3, ["HGETALL", "HGETALL"])
 
 
 @pytest.mark.parametrize("lines", [1, 99])
