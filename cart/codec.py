@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict
 
-from cart.types import Cart, CartLine, CartRef, CartState, MergeOutcome, ReceiptLine
+from cart.types import Cart, CartLine, CartRef, CartState, MergeOutcome, MergeQuestion, ReceiptLine
 from shop.core.money import Money
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -117,7 +117,19 @@ def decode_cart(ref: CartRef | None, fields: Mapping[str, str], *, currency: str
         locked_until=from_micros(int(locked_until)) if locked_until else None,
         merge_undo=_merge_undo(fields) if "@receipt" in fields else "",
         codes=tuple(json.loads(fields.get("@codes", "[]"))),
+        question=_decode_question(fields["@question"]) if "@question" in fields else None,
     )
+
+
+def encode_question(question: MergeQuestion) -> str:
+    """Write a merge's question as JSON."""
+    lines = {line.sku_id: encode_line(line) for line in question.guest}
+    return json.dumps({"id": question.question_id, "lines": lines}, ensure_ascii=False, separators=(",", ":"))
+
+
+def _decode_question(text: str) -> MergeQuestion:
+    content = json.loads(text)
+    return MergeQuestion(content["id"], decode_lines(content["lines"]))
 
 
 def _merge_undo(fields: Mapping[str, str]) -> str:

@@ -108,6 +108,13 @@ class MergeSourceGoneError(ConflictError):
 
 
 @dataclass(eq=False)
+class MergeQuestionGoneError(ConflictError):
+    """What is answered was not asked, or was answered before, differently."""
+
+    code: ClassVar[str] = "merge_question_gone"
+
+
+@dataclass(eq=False)
 class DeadLetterStandsError(RejectedError):
     """A dead letter cannot be recorded, and there is no live cart to record in its place."""
 

@@ -90,6 +90,11 @@ def _operation_reused(refusal: errors.OperationReusedError) -> Words:
 
 
 @words.register
+def _merge_question_gone(refusal: errors.MergeQuestionGoneError) -> Words:
+    return Words(_("Nothing to decide"), _("There is nothing left to decide about these carts."))
+
+
+@words.register
 def _dead_letter_stands(refusal: errors.DeadLetterStandsError) -> Words:
     text = _("It still cannot be recorded, and Redis holds no cart to record in its place.")
     return Words(_("Not recorded"), text)
@@ -112,6 +117,7 @@ DETAIL_WORDS.update(
         "invalid_sku": gettext_lazy("This is not an item number."),
         "sku_unknown": gettext_lazy("There is no such item."),
         "sku_not_sellable": gettext_lazy("This item is no longer sold."),
+        "not_an_answer": gettext_lazy("This asks again. Choose “max”, “sum” or “keep_saved”."),
         "not_in_list": gettext_lazy("This item is not in the list any more."),
     }
 )

@@ -22,7 +22,7 @@ MAX_KEPT_CHARACTERS = 64_000
 _MAX_OWNER = 80
 _MAX_REASON = 20
 _MAX_MERGE_ID = 300
-_MARKS = ("@acks", "@notice", "@receipt", "@merges", "@codes", "@cleared", "@merged_into", "@merge_id")
+_MARKS = ("@acks", "@notice", "@receipt", "@merges", "@question", "@codes", "@cleared", "@merged_into", "@merge_id")
 """The cart's own fields that a record keeps; as in the scripts."""
 _STATES = ("active", "frozen", "merged")
 
@@ -147,7 +147,7 @@ def note(snapshots: Sequence[Snapshot]) -> None:
 
 
 def _to_event(snapshot: Snapshot) -> CartEvent:
-    merges = json.loads(snapshot.marks.get("@merges", "[]")) if snapshot.reason == "merge" else []
+    merges = json.loads(snapshot.marks.get("@merges", "[]")) if snapshot.reason in ("merge", "answer") else []
     # The token with which a merge is undone stays out: what staff can read must not act for the customer.
     merge = merges[-1] if merges else {}
     return CartEvent(

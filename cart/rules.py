@@ -25,6 +25,8 @@ class Joined:
 
     lines: tuple[CartLine, ...]
     receipt: tuple[ReceiptLine, ...]
+    asked: tuple[CartLine, ...] = ()
+    """The guest's lines that the policy leaves to the customer to decide."""
 
 
 def join_carts(
@@ -44,6 +46,7 @@ def join_carts(
     """
     lines = {line.sku_id: line for line in account}
     receipt: list[ReceiptLine] = []
+    asked: list[CartLine] = []
     for line in sorted(guest, key=lambda line: (line.added_at, line.sku_id)):
         sku_id, theirs = line.sku_id, line.quantity
         mine = lines[sku_id].quantity if sku_id in lines else 0
@@ -53,6 +56,10 @@ def join_carts(
         if not mine and len(lines) >= limits.lines:
             receipt.append(ReceiptLine(sku_id, MergeOutcome.LIST_FULL, 0, theirs, 0))
             continue
+        if policy is MergePolicy.PROMPT and mine and mine != theirs:
+            receipt.append(ReceiptLine(sku_id, MergeOutcome.ASKED, mine, theirs, mine))
+            asked.append(line)
+            continue
         wanted, outcome = _wanted(mine, theirs, policy)
         most = min(limits.quantity, limits.available.get(sku_id, limits.quantity))
         result = max(mine, min(wanted, most))
@@ -61,7 +68,8 @@ def join_carts(
         receipt.append(ReceiptLine(sku_id, outcome, mine, theirs, result))
         if result:
             lines[sku_id] = replace(lines.get(sku_id, line), quantity=result)
-    return Joined(tuple(sorted(lines.values(), key=lambda line: (line.added_at, line.sku_id))), tuple(receipt))
+    ordered = sorted(lines.values(), key=lambda line: (line.added_at, line.sku_id))
+    return Joined(tuple(ordered), tuple(receipt), tuple(asked))
 
 
 def _wanted(mine: int, theirs: int, policy: MergePolicy) -> tuple[int, MergeOutcome]:

@@ -14,7 +14,18 @@ from cart.deferring import iterate_deferred, list_deferred
 from cart.errors import CartsUnavailableError
 from cart.offers import Offers, currency, list_offers
 from cart.rules import acknowledged_prices, line_notices, notice_id
-from cart.types import Cart, CartLine, CartRef, CartState, CartView, LineView, Notice, RecorderStatus
+from cart.types import (
+    Cart,
+    CartLine,
+    CartRef,
+    CartState,
+    CartView,
+    LineView,
+    Notice,
+    PendingLine,
+    PendingMerge,
+    RecorderStatus,
+)
 from inventory.types import AvailabilityState
 from pricing import selectors as pricing
 from pricing.types import CodeOff, Demand, PriceQuote
@@ -25,8 +36,10 @@ __all__ = [
     "get_cart",
     "get_cart_and_saved",
     "get_saved",
+    "is_version",
     "iterate_deferred",
     "list_deferred",
+    "pending_merge",
     "recorder_status",
     "view_cart",
 ]
@@ -47,6 +60,16 @@ def get_cart(*, ref: CartRef | None) -> Cart:
     except CartsUnavailableError:
         return _copy(ref)[0]
     return decode_cart(ref, fields, currency=currency())
+
+
+def is_version(*, ref: CartRef | None, version: int) -> bool:
+    """Tell whether a cart has this version: reads one field. False also if that cannot be told right now."""
+    if ref is None or version <= 0:
+        return False
+    try:
+        return store.read_version(ref.owner) == version
+    except CartsUnavailableError:
+        return False
 
 
 def get_cart_and_saved(*, ref: CartRef | None) -> tuple[Cart, tuple[CartLine, ...]]:
@@ -119,6 +142,25 @@ def enrich(
         digest=_digest((*lines, *deferred), quote, locale),
         saved=deferred,
         discounts=quote.discounts,
+    )
+
+
+def pending_merge(*, cart: Cart, now: datetime, owner: str | None = None) -> PendingMerge | None:
+    """Tell what a merge left to this cart's customer to decide: two queries, none if there is nothing.
+
+    `services.answer_merge` takes the answer. A copy cannot be answered, so it has none.
+    """
+    if cart.question is None or cart.is_copy:
+        return None
+    guest = cart.question.guest
+    offers = list_offers(sku_ids={line.sku_id for line in guest}, now=now, owner=owner)
+    views = [(_line_view(line, offers), cart.line(line.sku_id)) for line in guest]
+    return PendingMerge(
+        cart.question.question_id,
+        tuple(
+            PendingLine(view.sku_id, view.title, held.quantity if held else 0, view.quantity, view.buyable)
+            for view, held in views
+        ),
     )
 
 

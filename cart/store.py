@@ -101,6 +101,15 @@ def read(owner: str) -> Fields:
     return cast("Fields", run(lambda client: client.hgetall(name)))
 
 
+def read_version(owner: str) -> int:
+    """Read a cart's version alone: one `HGET`. 0: never written, or lost.
+
+    :raises CartsUnavailableError: if the server cannot answer now.
+    """
+    name = keys.cart(owner)
+    return int(run(lambda client: client.hget(name, "@version")) or 0)
+
+
 def read_both(owner: str) -> tuple[Fields, Fields]:
     """Read the fields of a cart and of its saved list: one pipeline.
 

@@ -48,6 +48,8 @@ class MergePolicy(StrEnum):
     MAX = "max"
     SUM = "sum"
     KEEP_SAVED = "keep_saved"
+    PROMPT = "prompt"
+    """What stands in both with two quantities stays as it is in the account's, and the customer is asked."""
 
 
 class MergeOutcome(StrEnum):
@@ -57,6 +59,7 @@ class MergeOutcome(StrEnum):
     KEPT_LARGER = "kept_larger"
     SUMMED = "summed"
     KEPT_SAVED = "kept_saved"
+    ASKED = "asked"
     CAPPED = "capped"
     DISCONTINUED = "discontinued"
     UNKNOWN_SKU = "unknown_sku"
@@ -99,6 +102,8 @@ class Cart:
     """The token with which the merge of the receipt can be undone; empty without a receipt."""
     codes: tuple[int, ...] = ()
     """Ids of the discount codes entered, in that order."""
+    question: MergeQuestion | None = None
+    """What a merge left to the customer to decide, until answered."""
 
     @property
     def units(self) -> int:
@@ -119,6 +124,35 @@ class ReceiptLine:
     account: int
     guest: int
     result: int
+
+
+@dataclass(frozen=True, slots=True)
+class MergeQuestion:
+    """Lines that stood in both carts with two quantities: the account's stand in the cart, these are the guest's."""
+
+    question_id: str
+    """Id of the merge that asks."""
+    guest: tuple[CartLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PendingLine:
+    """One line of a merge's question, for whoever shows it: how many the cart has now, and how many the guest's had."""
+
+    sku_id: str
+    title: str
+    account: int
+    guest: int
+    buyable: int
+    """How many can be bought now, at most the line limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingMerge:
+    """A merge's question, to be answered with `services.answer_merge`."""
+
+    question_id: str
+    lines: tuple[PendingLine, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ def view_json(view: CartView, expand: frozenset[str]) -> dict[str, Any]:
         }
     if "notices" in expand:
         body["notices"] = [_notice(notice, view.cart) for notice in view.notices]
+        body["merge_question"] = question_json(view.cart)
     if "saved" in expand:
         body["saved"] = [_line(line, expand) for line in view.saved]
     if "page" in expand:
@@ -107,6 +108,20 @@ def _notice(notice: Notice, cart: Cart) -> dict[str, Any]:
         "was": _was(notice.was),
         "now": _was(notice.now),
         "at": isoformat(cart.updated_at) if cart.updated_at else None,
+    }
+
+
+def question_json(cart: Cart) -> dict[str, Any] | None:
+    """Write what a merge left to decide; None if there is nothing, or a copy is shown, which takes no answer."""
+    if cart.question is None or cart.is_copy:
+        return None
+    held = {line.sku_id: line.quantity for line in cart.lines}
+    return {
+        "id": cart.question.question_id,
+        "items": [
+            {"sku_id": line.sku_id, "account": held.get(line.sku_id, 0), "guest": line.quantity}
+            for line in cart.question.guest
+        ],
     }
 
 

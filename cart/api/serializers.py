@@ -60,10 +60,18 @@ class ClientLine(StrictSerializer):
 
 
 class MergeSource(StrictSerializer):
-    """The cart to be joined: a guest's session, or lines that a client kept."""
+    """What is to be joined: a guest's session, lines that a client kept, or what an earlier merge asked about."""
 
     cart_session = TextField(max_length=200, required=False)
     items = serializers.ListField(child=ClientLine(), required=False, max_length=MAX_CHANGES)
+    question = TextField(max_length=200, required=False)
+
+
+class MergeChoice(StrictSerializer):
+    """How one SKU of a question is joined."""
+
+    sku_id = TextField(max_length=200, trim_whitespace=False)
+    policy = ChoiceField(choices=[policy.value for policy in MergePolicy if policy is not MergePolicy.PROMPT])
 
 
 class Merge(StrictSerializer):
@@ -71,6 +79,7 @@ class Merge(StrictSerializer):
 
     source = MergeSource()  # type: ignore[assignment]  # a field of ours, not the attribute of DRF's fields
     policy = ChoiceField(choices=[policy.value for policy in MergePolicy], required=False)
+    choices = serializers.ListField(child=MergeChoice(), required=False, max_length=MAX_CHANGES)
     merge_id = TextField(max_length=100)
 
 
@@ -161,8 +170,8 @@ class NoticeSchema(serializers.Serializer[Any]):
     )
     sku_id = serializers.CharField(allow_null=True)
     message = serializers.CharField()
-    was = serializers.JSONField(allow_null=True, help_text="Money, a quantity, or nothing.")
-    now = serializers.JSONField(allow_null=True, help_text="Money, a quantity, or nothing.")
+    was = serializers.JSONField(help_text="Money, a quantity, or nothing.")
+    now = serializers.JSONField(help_text="Money, a quantity, or nothing.")
     at = serializers.DateTimeField(allow_null=True)
 
 
@@ -177,6 +186,21 @@ class WarningSchema(serializers.Serializer[Any]):
     buyable = serializers.IntegerField(required=False)
 
 
+class AskedLineSchema(serializers.Serializer[Any]):
+    """A SKU that stood in both carts: how many are in the cart now, and how many the guest's had."""
+
+    sku_id = serializers.CharField()
+    account = serializers.IntegerField()
+    guest = serializers.IntegerField()
+
+
+class MergeQuestionSchema(serializers.Serializer[Any]):
+    """What a merge left to decide; answered with `POST /cart/merge`."""
+
+    id = serializers.CharField()
+    items = AskedLineSchema(many=True)
+
+
 class CartSchema(serializers.Serializer[Any]):
     """A cart; minimal unless more is asked for."""
 
@@ -188,6 +212,7 @@ class CartSchema(serializers.Serializer[Any]):
     updated_at = serializers.DateTimeField(allow_null=True)
     totals = TotalsSchema(required=False)
     notices = NoticeSchema(many=True, required=False)
+    merge_question = MergeQuestionSchema(required=False, allow_null=True, help_text="With `notices`.")
     saved = LineSchema(many=True, required=False)
     can_check_out = serializers.BooleanField(required=False, help_text="With `page`.")
     warnings = WarningSchema(many=True, required=False)
@@ -238,4 +263,24 @@ class MergedSchema(serializers.Serializer[Any]):
 
     cart = CartSchema()
     receipt = ReceiptLineSchema(many=True)
+    question = MergeQuestionSchema(required=False, help_text="If the policy is `prompt` and quantities differ.")
     undo = serializers.CharField(required=False)
+
+
+class DeferredLineSchema(serializers.Serializer[Any]):
+    """A saved line of some shopper, as last recorded."""
+
+    user_id = serializers.IntegerField(allow_null=True, help_text="The customer; null for a guest.")
+    sku_id = serializers.CharField()
+    quantity = serializers.IntegerField()
+    saved_at = serializers.DateTimeField()
+    price_then = MoneySchema(allow_null=True)
+    price_now = MoneySchema(allow_null=True)
+    price_drop = MoneySchema(allow_null=True, help_text="0 if it costs no less; null if either price is unknown.")
+
+
+class DeferredListSchema(serializers.Serializer[Any]):
+    """Saved lines of all shoppers, a page."""
+
+    items = DeferredLineSchema(many=True)
+    next_cursor = serializers.CharField(allow_null=True)

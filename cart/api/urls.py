@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from cart.api import codes, merging, saved, views
+from cart.api import codes, deferred, merging, saved, views
 
 urlpatterns: list[URLPattern] = [
     path("cart", views.CartView.as_view(), name="api-cart"),
@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern] = [
     path("cart/merge", merging.MergeView.as_view(), name="api-merge"),
     path("cart/notices/ack", views.AcknowledgeView.as_view(), name="api-acknowledge"),
     path("cart/moves", saved.MoveListView.as_view(), name="api-moves"),
+    path("saved-lines", deferred.DeferredListView.as_view(), name="api-deferred"),
     path("saved-items", saved.SavedListView.as_view(), name="api-saved"),
     path("saved-items/<path:sku_id>", saved.SavedLineView.as_view(), name="api-saved-line"),
 ]

@@ -17,7 +17,7 @@ from shop.core import clock
 from shop.core.api import plain
 from shop.core.errors import ErrorDetail
 from shop.core.http import prefers_lenient, read_expand
-from shop.core.preconditions import etag, expected_version, is_unchanged
+from shop.core.preconditions import etag, expected_version, is_unchanged, known_version
 from shop.core.problems import ApiProblem
 
 CHANGED = serializers.ChangedCartSchema
@@ -37,6 +37,8 @@ class CartView(CartApiView):
         """Show the cart: what is in it, and what `expand` asks for. Reading makes nothing."""
         expand = read_expand(plain(request), EXPANSIONS)
         ref = identity.cart_ref(plain(request))
+        if not expand and (unchanged := _unchanged(request, ref)):
+            return unchanged
         if expand:
             view = selectors.view_cart(
                 ref=ref,
@@ -98,6 +100,14 @@ class CartView(CartApiView):
         return self.change(request, lambda ref: services.empty_cart(ref=ref, expected_version=version))
 
 
+def _unchanged(request: Request, ref: CartRef | None) -> Response | None:
+    """Answer 304 after reading one field, if the client holds this version of the minimal cart."""
+    version = known_version(plain(request))
+    if version is None or not selectors.is_version(ref=ref, version=version):
+        return None
+    return Response(status=304, headers={"ETag": etag(version)})
+
+
 class CountView(CartApiView):
     """`/cart/count`."""
 
@@ -106,7 +116,10 @@ class CountView(CartApiView):
     @extend_schema(operation_id="count_cart", tags=["cart"], responses={200: serializers.CountSchema})
     def get(self, request: Request) -> Response:
         """Tell how many units are in the cart."""
-        cart = selectors.get_cart(ref=identity.cart_ref(plain(request)))
+        ref = identity.cart_ref(plain(request))
+        if unchanged := _unchanged(request, ref):
+            return unchanged
+        cart = selectors.get_cart(ref=ref)
         tag = etag(cart.version)
         if cart.is_copy:
             return Response({"units": cart.units}, headers={"Cache-Control": "no-store"})

@@ -86,6 +86,7 @@ if ARGV[4] ~= '' and ARGV[4] ~= (cart['@version'] or '0') then return {'version'
 local max_lines, max_quantity, max_saved = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
 local errors, warnings, flags = {}, {}, ''
 local to_saved = {}
+local is_answer = false  -- to what a merge had asked
 local is_replayed = false
 local undone = ''  -- id of the merge that is undone by this
 
@@ -183,6 +184,10 @@ local function undo(token)
   for _, merge in ipairs(cart['@merges'] and cjson.decode(cart['@merges']) or {}) do
     if merge.undo == token then undone = merge.id end
   end
+  if undone ~= '' and cart['@question'] and cjson.decode(cart['@question']).id == undone then
+    cart['@question'] = nil
+  end
+  if stored.question then cart['@question'] = stored.question end
   cart['@receipt'] = nil
   if cart['@notice'] == 'merged' then cart['@notice'] = nil end
   return nil
@@ -247,6 +252,8 @@ for _, op in ipairs(cjson.decode(ARGV[14])) do
     if has_merge(op.id) then is_replayed = true; break end
     remember('@merges', {id = op.id, receipt = op.receipt, policy = op.policy, undo = ARGV[12]}, 5)
     to_saved = op.to_saved
+    cart['@question'] = op.question
+    is_answer = op.answers
     if op.tell then cart['@receipt'] = op.receipt; cart['@notice'] = 'merged' end
   elseif kind == 'order' then
     for _, number in ipairs(cart['@cleared'] and cjson.decode(cart['@cleared']) or {}) do
@@ -285,8 +292,8 @@ if #errors > 0 then return {'refused', cjson.encode(errors)} end
 
 -- What is different? Prices acknowledged for a line leave with it: it may come back at another price.
 local lines_changed, saved_changed, marks_changed = false, false, false
-local took = {at = now, cart = {}, saved = {}, to_saved = to_saved}
-local takes = next(to_saved) ~= nil
+local took = {at = now, cart = {}, saved = {}, to_saved = to_saved, question = is_answer and before['@question'] or nil}
+local takes = is_answer or next(to_saved) ~= nil
 local function compare(was, is, into, other)
   local changed = false
   for _, side in ipairs({was, is}) do
@@ -312,7 +319,7 @@ end
 if ARGV[5] ~= '' and lines_changed and tonumber(ARGV[5]) < tonumber(before['@content_version'] or '0') and not cart['@notice'] then
   cart['@notice'] = 'changed_elsewhere'
 end
-for _, mark in ipairs({'@acks', '@notice', '@receipt', '@merges', '@codes', '@cleared'}) do
+for _, mark in ipairs({'@acks', '@notice', '@receipt', '@merges', '@question', '@codes', '@cleared'}) do
   if cart[mark] ~= before[mark] then marks_changed = true end
 end
 
@@ -359,7 +366,7 @@ if lines_changed or saved_changed or marks_changed then
 
   local lines, marks = {}, {}
   for name, value in pairs(cart) do if is_line(name) then lines[name] = value end end
-  for _, mark in ipairs({'@acks', '@notice', '@receipt', '@merges', '@codes', '@cleared'}) do marks[mark] = cart[mark] end
+  for _, mark in ipairs({'@acks', '@notice', '@receipt', '@merges', '@question', '@codes', '@cleared'}) do marks[mark] = cart[mark] end
   redis.call('XADD', KEYS[5], '*', 'owner', ARGV[1], 'version', version, 'reason', ARGV[13], 'undone', undone, 'snapshot', cjson.encode({
     lines = lines, saved = saved, marks = marks, state = cart['@state'] or 'active',
     content_version = cart['@content_version'], last_activity_at = now,

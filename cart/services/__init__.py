@@ -1,5 +1,6 @@
 """What can be done to carts: one function a use case."""
 
+from cart.services.answering import answer_merge
 from cart.services.changing import (
     add_line,
     change_lines,
@@ -21,6 +22,7 @@ from cart.services.taking_back import acknowledge, undo
 __all__ = [
     "acknowledge",
     "add_line",
+    "answer_merge",
     "apply_code",
     "change_lines",
     "clear_ordered",

@@ -9,14 +9,24 @@ from datetime import datetime
 from typing import Any
 
 from cart import restoring, store
-from cart.codec import decode_cart, decode_lines, decode_receipt, encode_line, encode_receipt
+from cart.codec import decode_cart, decode_lines, decode_receipt, encode_line, encode_question, encode_receipt
 from cart.conf import conf
 from cart.errors import CartChangedError, CartLockedError, MergeSourceGoneError
 from cart.offers import Offers, currency, list_offers
 from cart.rules import Joined, MergeLimits, is_worth_telling, join_carts
 from cart.services.applying import Operation, apply
 from cart.services.checking import clean
-from cart.types import Cart, CartChange, CartLine, CartRef, LineChange, MergeOutcome, MergePolicy, MergeResult
+from cart.types import (
+    Cart,
+    CartChange,
+    CartLine,
+    CartRef,
+    LineChange,
+    MergeOutcome,
+    MergePolicy,
+    MergeQuestion,
+    MergeResult,
+)
 from shop.core.errors import ErrorDetail, RejectedError
 
 TRIES = 8
@@ -138,8 +148,10 @@ def _join(
         if not fields and not target.is_new:
             fields, saved = restoring.read_missing(target)
         account = decode_cart(target, fields, currency=currency())
-        joined = _joined(account.lines, guest, policy, conf().max_lines, offers, is_bounded=True)
-        deferred = _joined(decode_lines(saved), guest_saved, policy, conf().max_saved, offers, is_bounded=False)
+        joined = joined_by(account.lines, guest, policy, conf().max_lines, offers, is_bounded=True)
+        # Two saved lists are not worth a question.
+        quiet = MergePolicy.MAX if policy is MergePolicy.PROMPT else policy
+        deferred = joined_by(decode_lines(saved), guest_saved, quiet, conf().max_saved, offers, is_bounded=False)
         receipt = (*joined.receipt, *(line for line in deferred.receipt if line.result < line.guest))
         try:
             change = apply(
@@ -151,30 +163,38 @@ def _join(
                         "receipt": encode_receipt(receipt),
                         "policy": policy.value,
                         "tell": is_worth_telling(account=account.lines, receipt=receipt),
+                        **_question(account, joined, merge_id),
                         "to_saved": {line.sku_id: encode_line(line) for line in guest if line.sku_id in offers.cards},
                     },
-                    *_puts("put", account.lines, joined.lines),
-                    *_puts("put_saved", decode_lines(saved), deferred.lines),
+                    *puts("put", account.lines, joined.lines),
+                    *puts("put_saved", decode_lines(saved), deferred.lines),
                 ],
                 reason="merge",
                 expected_version=account.version,
             )
         except CartChangedError:
-            replay = _find_replay(target, merge_id)
+            replay = find_replay(target, merge_id)
             if replay:
                 return replay
             continue
         if change.was_replayed:
-            return _find_replay(target, merge_id) or _result(change, (), merge_id)
+            return find_replay(target, merge_id) or _result(change, (), merge_id)
         return MergeResult(change.cart, tuple(receipt), was_replayed=False, undo=change.undo, merge_id=merge_id)
     raise CartLockedError(retry_after_seconds=_BUSY_SECONDS)
+
+
+def _question(account: Cart, joined: Joined, merge_id: str) -> dict[str, str]:
+    """Write what this merge leaves to decide, with what an earlier one still does."""
+    lines = {line.sku_id: line for line in (account.question.guest if account.question else ())}
+    lines |= {line.sku_id: line for line in joined.asked}
+    return {"question": encode_question(MergeQuestion(merge_id, tuple(lines.values())))} if lines else {}
 
 
 def _result(change: CartChange, receipt: tuple[Any, ...], merge_id: str) -> MergeResult:
     return MergeResult(change.cart, receipt, was_replayed=True, undo=change.undo, merge_id=merge_id)
 
 
-def _joined(
+def joined_by(
     mine: Sequence[CartLine],
     guest: Sequence[CartLine],
     policy: MergePolicy,
@@ -183,6 +203,7 @@ def _joined(
     *,
     is_bounded: bool,
 ) -> Joined:
+    """Join by a policy, up to `most` lines, leaving out what is not sold; `is_bounded`: no more than there is."""
     left_out: dict[str, MergeOutcome] = {}
     for line in guest:
         if line.sku_id not in offers.cards:
@@ -194,14 +215,15 @@ def _joined(
     return join_carts(account=mine, guest=guest, policy=policy, limits=limits, left_out=left_out)
 
 
-def _puts(kind: str, was: Sequence[CartLine], lines: Sequence[CartLine]) -> list[Operation]:
+def puts(kind: str, was: Sequence[CartLine], lines: Sequence[CartLine]) -> list[Operation]:
+    """Write the lines that are not as they were as operations of the change script."""
     known = {line.sku_id: line for line in was}
     return [
         {"op": kind, "sku": line.sku_id, "line": encode_line(line)} for line in lines if known.get(line.sku_id) != line
     ]
 
 
-def _find_replay(target: CartRef, merge_id: str) -> MergeResult | None:
+def find_replay(target: CartRef, merge_id: str) -> MergeResult | None:
     """Find the receipt of a merge that the target already holds."""
     fields = store.read(target.owner)
     for merge in _merges(fields):
@@ -218,7 +240,7 @@ def _merges(fields: Mapping[str, str]) -> list[dict[str, str]]:
 
 def _replay(target: CartRef, merge_id: str, receipt: str) -> MergeResult:
     """Answer a merge that was finished before with its receipt."""
-    found = _find_replay(target, merge_id)
+    found = find_replay(target, merge_id)
     if found:
         return found
     cart: Cart = decode_cart(target, store.read(target.owner), currency=currency())

@@ -74,6 +74,7 @@ _RECEIPT = {
     MergeOutcome.KEPT_LARGER: gettext_lazy("%(title)s: kept %(result)s (the other cart had %(other)s)"),
     MergeOutcome.SUMMED: gettext_lazy("%(title)s: %(account)s + %(guest)s = %(result)s"),
     MergeOutcome.KEPT_SAVED: gettext_lazy("%(title)s: kept the %(result)s of your account"),
+    MergeOutcome.ASKED: gettext_lazy("%(title)s: %(account)s in your account, %(guest)s in the other cart"),
     MergeOutcome.CAPPED: gettext_lazy("%(title)s: %(result)s of %(asked)s kept, only %(result)s left"),
     MergeOutcome.DISCONTINUED: gettext_lazy("%(title)s is no longer sold: left out"),
     MergeOutcome.UNKNOWN_SKU: gettext_lazy("1 unknown item: left out"),

@@ -28,6 +28,13 @@ def is_unchanged(request: HttpRequest, tag: str) -> bool:
     return header.strip() == "*" or tag.strip('"') in _TAG.findall(header)
 
 
+def known_version(request: HttpRequest) -> int | None:
+    """Read the version of a minimal answer that `If-None-Match` names; None if it names anything else."""
+    match = _TAG.fullmatch(request.headers.get("If-None-Match", "").strip())
+    ours = _OURS.fullmatch(match[1]) if match else None
+    return int(ours[1]) if ours and "." not in ours[0] else None
+
+
 def expected_version(request: HttpRequest, *, is_required: bool = False) -> int | None:
     """Read the version that `If-Match` names: the part before the dot, also of a weak tag.
 

@@ -134,7 +134,8 @@ _DETAILS: dict[str, Promise] = {
     "too_many": _("At most {limit} at once."),
     "ids_or_version": _("Exactly one of “notice_ids” and “up_to_version” is expected."),
     "ids_alone": _("“ids” is sent alone."),
-    "one_source": _("Exactly one of “cart_session” and “items” is expected."),
+    "nothing_asked": _("Choices belong to the answer of a question."),
+    "one_source": _("Exactly one of “cart_session”, “items” and “question” is expected."),
 }
 
 for _code, _text in _DETAILS.items():

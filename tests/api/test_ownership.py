@@ -136,7 +136,7 @@ def test_nothing_personal_or_internal_stands_in_a_cart(owner: Api) -> None:
     text = body.content.decode()
     for secret in ("@example.com", "SW1Y", "Lovelace", "owner", "on_hand", "cost", '"u:', '"g:'):
         assert secret not in text
-    known = "version etag currency items saved_count updated_at totals notices saved can_check_out"
+    known = "version etag currency items saved_count updated_at totals notices merge_question saved can_check_out"
     assert set(body.json()) == set(known.split())
     known = "sku_id quantity title options image url price line_total availability"
     assert set(body.json()["items"][0]) == set(known.split())

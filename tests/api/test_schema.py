@@ -136,7 +136,15 @@ def test_what_is_answered_is_as_described(db: None) -> None:  # noqa: PLR0915 - 
     asked = customer("POST", "cart/merge", asking)
     seen.append((asked, "POST", "/api/v1/cart/merge"))
     assert asked.json()["question"]["items"]
+    asking = {"source": {"items": [{"sku_id": "MUG-1", "quantity": 3}]}, "policy": "prompt", "merge_id": "n"}
+    asked = customer("POST", "cart/merge", asking)
+    seen.append((asked, "POST", "/api/v1/cart/merge"))
+    assert asked.json()["question"]["items"]
     seen.append((customer("GET", "cart?expand=page"), "GET", "/api/v1/cart"))
+    customer("PUT", "saved-items/MUG-1", {"quantity": 1})
+    recorder.drain()
+    User.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=True)
+    seen.append((customer("GET", "saved-lines"), "GET", "/api/v1/saved-lines"))
     customer("PUT", "saved-items/MUG-1", {"quantity": 1})
     recorder.drain()
     User.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=True)

@@ -42,10 +42,11 @@ def test_nothing_is_lost_unsaid(
     for line in joined.receipt:
         assert (line.account, line.guest) == (account.get(line.sku_id, 0), guest[line.sku_id])
         assert line.result == result.get(line.sku_id, 0)
+        assert (line.outcome is MergeOutcome.ASKED) == (line.sku_id in {asked.sku_id for asked in joined.asked})
         cut = {MergeOutcome.CAPPED, MergeOutcome.DISCONTINUED, MergeOutcome.LIST_FULL}
         wanted = line.account + line.guest if policy is MergePolicy.SUM else max(line.account, line.guest)
         if line.result < wanted and policy is not MergePolicy.KEEP_SAVED:
-            assert line.outcome in cut
+            assert line.outcome in (cut | {MergeOutcome.ASKED} if policy is MergePolicy.PROMPT else cut)
     # The account loses nothing, and no cap is passed by what the guest brought.
     for sku, quantity in account.items():
         assert result[sku] >= quantity

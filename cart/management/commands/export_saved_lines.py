@@ -1,4 +1,4 @@
-"""`manage.py export_saved_lines`: write what shoppers defer to the standard output, for analysis and personal offers."""
+"""`manage.py export_saved_lines`: write what shoppers defer to the standard output, for analysis and offers."""
 
 from __future__ import annotations
 
