@@ -18,6 +18,7 @@ def database(env: environ.Env, url: str, *, is_pooled: bool) -> dict[str, Any]:
     """
     config = dict(env.db_url_config(url))
     options: dict[str, Any] = dict(config.pop("OPTIONS", {}))
+    config["ENGINE"] = "shop.core.postgresql"
     # A socket directory can only stand in the query of a URL; Django's own tools look for it in HOST.
     config["HOST"] = options.pop("host", config.get("HOST", ""))
     config["PORT"] = options.pop("port", config.get("PORT", ""))

@@ -1,0 +1,63 @@
+"""The pool of connections: a dead one is never given out, a living one is not asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+from psycopg_pool import ConnectionPool
+
+from shop.core.postgresql.base import DatabaseWrapper
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def pooled() -> Iterator[DatabaseWrapper]:
+    """Give a database of the test's own, with a pool of one connection."""
+    options = {**connection.settings_dict["OPTIONS"], "pool": {"min_size": 1, "max_size": 1, "timeout": 5}}
+    database = DatabaseWrapper({**connection.settings_dict, "OPTIONS": options}, alias=connection.alias)
+    yield database
+    database.close()
+    database.close_pool()
+
+
+def _process(database: DatabaseWrapper) -> int:
+    """Do what a request does: take a connection, ask something, give it back."""
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        ((process,),) = cursor.fetchall()
+    database.close()
+    return int(process)
+
+
+def _is_there(process: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pid FROM pg_stat_get_activity(%s)", [process])
+        return bool(cursor.fetchall())
+
+
+def test_a_connection_that_the_server_ended_is_replaced_before_it_is_used(pooled: DatabaseWrapper) -> None:
+    first = _process(pooled)
+    assert _process(pooled) == first
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [first])
+    until = time.monotonic() + 10
+    while _is_there(first):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert _process(pooled) != first
+
+
+def test_a_connection_that_lives_is_not_asked_whether_it_does(
+    pooled: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = _process(pooled)
+
+    def ask(*_: object) -> None:
+        raise AssertionError("asked")
+
+    monkeypatch.setattr(ConnectionPool, "check_connection", ask)
+    assert _process(pooled) == first
