@@ -58,8 +58,8 @@ def chromium(web_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Brows
     """Run a browser for one test.
 
     Playwright keeps an event loop in this thread while it runs, and Django refuses to touch a database beside one
-    unless told otherwise. So it runs no longer than the test, and starts after the database was made. Beside a loop Django
-    also keeps connections of its own, which nobody else would close.
+    unless told otherwise. So it runs no longer than the test, and starts after the database was made. Beside a loop
+    Django also keeps connections of its own, which nobody else would close.
     """
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     with sync_playwright() as driver:

@@ -57,6 +57,15 @@ def test_enter_in_the_field_saves_what_was_typed(visit: Open) -> None:
     expect(page.locator("#badge")).to_contain_text("4")
 
 
+def test_two_rows_of_one_tab_are_not_called_another_tab(visit: Open) -> None:
+    page = filled(visit).page
+    page.get_by_role("button", name="One Enamel mug more").click()
+    expect(page.locator("#summary")).to_contain_text("£50.00")
+    page.get_by_role("button", name="One Linen towel more").click()
+    expect(page.locator("#summary")).to_contain_text("£72.00")
+    expect(page.get_by_text("changed in another tab")).to_have_count(0)
+
+
 def test_typing_alone_saves_too(visit: Open) -> None:
     page = filled(visit).page
     page.locator("#quantity-MUG").fill("5")

@@ -9,7 +9,10 @@
     if (button.getAttribute("aria-disabled") === "true") event.preventDefault();
     button.setAttribute("aria-disabled", "true");
   });
-  addEventListener("pageshow", () => pay?.querySelector("button").removeAttribute("aria-disabled"));
+  // Back may bring a step from the browser's memory: what it shows may be paid by now.
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
+  });
 
   const again = document.getElementById("again");
   if (again) {
