@@ -9,3 +9,7 @@ class NotificationsConfig(AppConfig):
     name = "notifications"
     label = "notifications"
     verbose_name = "Notifications"
+
+    def ready(self) -> None:
+        """Connect checks and words."""
+        from notifications import checks, messages  # noqa: F401

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 
 from shop.core.settings import require
+
+OPT_OUT, OPT_IN = "opt_out", "opt_in"
+_HOUR = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +21,91 @@ class NotificationsConf:
     """How often due mails are looked for."""
     lease_seconds: int = 300
     """How long a worker may hold a mail it claimed."""
+    idle_threshold_seconds: int = 3_600
+    """When a cart counts as left behind, in a new campaign: 1 to 4 hours."""
+    scan_seconds: int = 60
+    """How often idle carts are looked for."""
+    batch: int = 5_000
+    """How many idle carts are looked at in one transaction."""
+    max_a_month: int = 4
+    """Most reminders to one customer within 30 days, over all campaigns."""
+    default_time_zone: str = "Europe/London"
+    """Quiet hours are told by this clock."""
+    consent_policy: str = OPT_OUT
+    """`opt_out`: customers may be reminded until they say no. `opt_in`: only those who said yes. EU: `opt_in`."""
+    country_policy: str = ""
+    """Where another policy holds, by country of the last order: `DE:opt_in,FR:opt_in`."""
+    strip_plus_tags: bool = False
+    """Whether `ada+shop@example.com` is suppressed together with `ada@example.com`."""
+    link_keys: str = "offline-links"
+    """Sign the links in reminders; newest first, separated by commas. Mails are kept for years: keep old keys, too."""
+    peppers: str = "offline-pepper"
+    """Key the hashes of suppressed addresses; newest first, separated by commas. A lost one frees its addresses."""
+    link_base_url: str = ""
+    """What links in reminders begin with, at most 35 characters; unset: `BASE_URL`."""
+    from_address: str = ""
+    """Who sends reminders; unset: `DEFAULT_FROM_EMAIL`."""
+    reply_to: str = ""
+    """Who reads the answers to reminders; unset: the sender."""
+    postal_address: str = "Trolley, 1 Example Street, London"
+    """Stands in each reminder, as the law of many countries asks."""
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
-        require(1 <= self.dispatch_seconds <= 3_600, "NOTIFICATIONS_DISPATCH_SECONDS", "must be from 1 to 3600.")  # noqa: PLR2004
-        require(10 <= self.lease_seconds <= 3_600, "NOTIFICATIONS_LEASE_SECONDS", "must be from 10 to 3600.")  # noqa: PLR2004
+        require(1 <= self.dispatch_seconds <= _HOUR, "NOTIFICATIONS_DISPATCH_SECONDS", "must be from 1 to 3600.")
+        require(10 <= self.lease_seconds <= _HOUR, "NOTIFICATIONS_LEASE_SECONDS", "must be from 10 to 3600.")  # noqa: PLR2004
+        require(
+            _HOUR <= self.idle_threshold_seconds <= 4 * _HOUR,
+            "NOTIFICATIONS_IDLE_THRESHOLD_SECONDS",
+            "must be from 3600 (one hour) to 14400 (four).",
+        )
+        require(10 <= self.scan_seconds <= _HOUR, "NOTIFICATIONS_SCAN_SECONDS", "must be from 10 to 3600.")  # noqa: PLR2004
+        require(1 <= self.batch <= 20_000, "NOTIFICATIONS_BATCH", "must be from 1 to 20000.")  # noqa: PLR2004
+        require(1 <= self.max_a_month <= 30, "NOTIFICATIONS_MAX_A_MONTH", "must be from 1 to 30.")  # noqa: PLR2004
+        require(_is_zone(self.default_time_zone), "NOTIFICATIONS_DEFAULT_TIME_ZONE", "must be such as Europe/Berlin.")
+        require(self.consent_policy in (OPT_OUT, OPT_IN), "NOTIFICATIONS_CONSENT_POLICY", "must be opt_out or opt_in.")
+        require(
+            all(len(c) == 2 and c.isupper() and p in (OPT_OUT, OPT_IN) for c, p in self.policies),  # noqa: PLR2004
+            "NOTIFICATIONS_COUNTRY_POLICY",
+            "must be such as DE:opt_in,FR:opt_in.",
+        )
+        require(self.keys, "NOTIFICATIONS_LINK_KEYS", "must name at least one key.")
+        require(self.all_peppers, "NOTIFICATIONS_PEPPERS", "must name at least one pepper.")
+
+    @property
+    def policies(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of country and policy."""
+        pairs = (pair.partition(":") for pair in self.country_policy.replace(" ", "").split(",") if pair)
+        return tuple((country, policy) for country, _, policy in pairs)
+
+    def policy_for(self, country: str) -> str:
+        """Tell the consent policy for a customer in a country; an empty text is an unknown one."""
+        return dict(self.policies).get(country, self.consent_policy)
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """The keys of links, newest first."""
+        return tuple(key.strip().encode() for key in self.link_keys.split(",") if key.strip())
+
+    @property
+    def all_peppers(self) -> tuple[bytes, ...]:
+        """The peppers, newest first."""
+        return tuple(pepper.strip().encode() for pepper in self.peppers.split(",") if pepper.strip())
 
 
 def conf() -> NotificationsConf:
     """Give the settings in force."""
     return settings.NOTIFICATIONS
+
+
+def link_base() -> str:
+    """Give what links in mails begin with, without a slash at the end."""
+    return (conf().link_base_url or str(settings.BASE_URL)).rstrip("/")
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return False
+    return True

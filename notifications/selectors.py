@@ -1,17 +1,62 @@
-"""Reads of messages."""
+"""Reads of messages, suppressions and preferences."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
-from django.db.models import Min
+from django.db.models import Min, Q
 
-from notifications.models import Message
-from notifications.types import MessageState
+from notifications import links
+from notifications.conf import OPT_OUT, conf
+from notifications.models import Message, Suppression
+from notifications.types import MessageKind, MessageState, Topic
+from shop.checkout import following
+from shop.checkout.following import BuyerProfile
+from shop.core.db import rows
+
+_NEWEST = """
+SELECT DISTINCT ON (user_id) user_id, is_granted FROM notifications_preference
+ WHERE user_id = ANY(%(user_ids)s) AND topic = %(topic)s
+ ORDER BY user_id, collected_at DESC, id DESC
+"""
 
 
 def oldest_due_seconds(*, now: datetime) -> int:
     """Tell for how many seconds the oldest due message has waited; 0 if none waits."""
-    waiting = Message.objects.filter(state__in=[MessageState.DUE.value, MessageState.UNKNOWN.value], due_at__lte=now)
+    again = Q(state=MessageState.UNKNOWN.value, kind=MessageKind.ORDER.value)
+    waiting = Message.objects.filter(Q(state=MessageState.DUE.value) | again, due_at__lte=now)
     oldest = waiting.aggregate(at=Min("due_at"))["at"]
     return max(0, int((now - oldest).total_seconds())) if oldest else 0
+
+
+def list_wishes(*, user_ids: Collection[int]) -> dict[int, bool]:
+    """Tell what customers last said about reminders of their cart; who said nothing is absent. One query."""
+    if not user_ids:
+        return {}
+    params = {"user_ids": list(user_ids), "topic": Topic.CART_REMINDER.value}
+    return dict(rows(_NEWEST, params))
+
+
+def is_suppressed(*, hashes: Collection[str]) -> bool:
+    """Tell whether an address gets no reminders, by the hashes that `links.address_hashes` gives."""
+    return Suppression.objects.filter(email_hash__in=hashes).exists()
+
+
+def find_by_link(*, link_hash: str) -> Message | None:
+    """Find the reminder that a link came with; None if there is none."""
+    found = Message.objects.select_related("abandonment__campaign", "step__variant")
+    return found.filter(link_hash=link_hash).first()
+
+
+def wants_reminders(*, user_id: int, email: str) -> bool:
+    """Tell whether a customer gets reminders, as far as it depends on them: no refusal, no suppressed address."""
+    wish = list_wishes(user_ids=[user_id]).get(user_id)
+    if wish is False or is_suppressed(hashes=links.address_hashes(email)):
+        return False
+    return has_basis(following.profile_of(user_id=user_id), wish=wish)
+
+
+def has_basis(profile: BuyerProfile, *, wish: bool | None) -> bool:
+    """Tell whether the consent policy of the customer's country lets them be reminded."""
+    return conf().policy_for(profile.country) == OPT_OUT or bool(wish) or profile.has_consented

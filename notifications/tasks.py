@@ -10,7 +10,34 @@ from shop.core import clock
 
 @shared_task
 def dispatch_messages(**_: object) -> None:
-    """Make the messages that are missing, then send what is due."""
+    """Make the order mails that are missing, then send what is due."""
     now = clock.now()
     services.queue_order_mails(now=now)
     services.dispatch_messages(now=now)
+
+
+@shared_task
+def send_reminders(**_: object) -> None:
+    """Send the reminders that are due."""
+    services.send_reminders(now=clock.now())
+
+
+@shared_task
+def detect_idle_carts(**_: object) -> None:
+    """Enroll the carts that have become idle."""
+    services.detect(now=clock.now())
+
+
+@shared_task
+def sweep_idle_carts(**_: object) -> None:
+    """Look at all idle carts once more: records may come late."""
+    services.detect(now=clock.now(), is_sweep=True)
+
+
+@shared_task
+def follow_events(**_: object) -> None:
+    """Write down orders, queue the next mails of sequences, end what is over."""
+    now = clock.now()
+    services.attribute_orders(now=now)
+    services.queue_next_steps(now=now)
+    services.close_events(now=now)

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from shop.catalog.types import SkuCard
+from shop.core.money import Money
+
 
 class MessageState(StrEnum):
-    """The life of a message: due → claimed → sending → sent | failed | unknown | cancelled."""
+    """The life of a message: due → claimed → sending → sent | failed | unknown | cancelled; or claimed → ghost."""
 
     DUE = "due"
     CLAIMED = "claimed"
@@ -18,14 +21,18 @@ class MessageState(StrEnum):
     SENT = "sent"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """Handed over without an answer. An order mail goes again, under the same Message-ID."""
+    """Handed over without an answer. An order mail goes again, under the same Message-ID; a reminder never does."""
     CANCELLED = "cancelled"
+    GHOST = "ghost"
+    """The hold-out's reminder: it passed the gates at its time, and was not sent."""
 
 
 class MessageKind(StrEnum):
     """What a message is about."""
 
     ORDER = "order"
+    RECOVERY = "recovery"
+    """A reminder of a cart that was left."""
 
 
 class Template(StrEnum):
@@ -33,6 +40,45 @@ class Template(StrEnum):
 
     CONFIRMATION = "order_confirmation"
     REFUND = "payment_refund"
+    REMINDER = "cart_reminder"
+
+
+class CampaignState(StrEnum):
+    """The life of a campaign: draft → running ⇄ paused → ended."""
+
+    DRAFT = "draft"
+    RUNNING = "running"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+class EventState(StrEnum):
+    """The life of an abandonment: open → converted | cancelled | expired."""
+
+    OPEN = "open"
+    CONVERTED = "converted"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class Scope(StrEnum):
+    """How much a suppression covers."""
+
+    ALL = "all"
+    CART_REMINDER = "cart_reminder"
+
+
+class Topic(StrEnum):
+    """What a customer can want or not want. Mails about orders are owed, and no topic."""
+
+    CART_REMINDER = "cart_reminder"
+
+
+class TouchKind(StrEnum):
+    """What somebody did who came by a mail's link."""
+
+    CLICK = "click"
+    RESTORE = "restore"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +90,35 @@ class Letter:
     text: str
     html: str
     language: str
+    headers: tuple[tuple[str, str], ...] = ()
+    """Beyond those of every mail."""
+    sender: str = ""
+    """Empty: the shop's own."""
+    reply_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReminderLine:
+    """A line of a cart that was left, as it can be bought now."""
+
+    card: SkuCard
+    quantity: int
+    """At most as many as there are."""
+    unit_price: Money
+    price_at_add: Money | None
+
+    @property
+    def line_total(self) -> Money:
+        """Quantity times unit price."""
+        return self.unit_price * self.quantity
+
+    @property
+    def saved(self) -> Money | None:
+        """How much less one costs than when it was put into the cart; None if not less, or not comparable."""
+        before = self.price_at_add
+        if before is None or before.currency != self.unit_price.currency or before.minor <= self.unit_price.minor:
+            return None
+        return before - self.unit_price
 
 
 @dataclass(frozen=True, slots=True)

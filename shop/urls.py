@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),
+    path("", include("notifications.web.urls")),
     path("accounts/", include("shop.accounts.web.urls")),
     path("accounts/", include("allauth.urls")),
     path("cart/", include("cart.web.urls")),

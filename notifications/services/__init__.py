@@ -1,6 +1,32 @@
 """What is told to people: rows first, then mails."""
 
+from notifications.services.closing import attribute_orders, close_events, queue_next_steps
+from notifications.services.consenting import set_preference, suppress, undo_unsubscribe, unsubscribe
+from notifications.services.detecting import detect
 from notifications.services.dispatching import dispatch_messages, resend
 from notifications.services.queueing import queue_order_mails
+from notifications.services.reminding import send_reminders
+from notifications.services.restoring import look_at, note_touch, restore
+from notifications.services.running import end_campaign, pause_campaign, resume_campaign, start_campaign
 
-__all__ = ["dispatch_messages", "queue_order_mails", "resend"]
+__all__ = [
+    "attribute_orders",
+    "close_events",
+    "detect",
+    "dispatch_messages",
+    "end_campaign",
+    "look_at",
+    "note_touch",
+    "pause_campaign",
+    "queue_next_steps",
+    "queue_order_mails",
+    "resend",
+    "restore",
+    "resume_campaign",
+    "send_reminders",
+    "set_preference",
+    "start_campaign",
+    "suppress",
+    "undo_unsubscribe",
+    "unsubscribe",
+]

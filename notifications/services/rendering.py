@@ -40,17 +40,21 @@ def mail(letter_: Letter, *, public_id: str, connection: BaseEmailBackend) -> Em
 
     :raises BadHeaderError: if a header would hold a line break.
     """
-    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
+    sender = letter_.sender or settings.DEFAULT_FROM_EMAIL
+    domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
     envelope = EmailMultiAlternatives(
         subject=letter_.subject,
         body=letter_.text,
+        from_email=sender,
         to=[letter_.recipient],
+        reply_to=[letter_.reply_to] if letter_.reply_to else None,
         connection=connection,
         headers={
             "Message-ID": f"<{public_id}@{domain}>",
             "Auto-Submitted": "auto-generated",
             "X-Auto-Response-Suppress": "OOF, AutoReply",
             "Content-Language": letter_.language,
+            **dict(letter_.headers),
         },
     )
     envelope.attach_alternative(letter_.html, "text/html")

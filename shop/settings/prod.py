@@ -56,6 +56,9 @@ _refuse(
     "CHECKOUT_GATEWAY=fake is the offline gateway, which takes no money: production must name a real one.",
 )
 _required("CHECKOUT_WEBHOOK_SECRET")
+_required("NOTIFICATIONS_LINK_KEYS")
+_required("NOTIFICATIONS_PEPPERS")
+_required("NOTIFICATIONS_POSTAL_ADDRESS")
 _required("CART_REDIS_URL")
 
 DATABASES = {"default": database(env, _required("DATABASE_URL"), is_pooled=True)}

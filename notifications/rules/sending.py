@@ -1,4 +1,4 @@
-"""Pure decisions of sending: pauses, and verdicts on a mail server's answer."""
+"""When to try again, and what a mail server's answer means."""
 
 from __future__ import annotations
 

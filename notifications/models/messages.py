@@ -16,24 +16,48 @@ KINDS = [(kind.value, kind.value) for kind in MessageKind]
 TEMPLATES = [
     (Template.CONFIRMATION.value, _("Order confirmation")),
     (Template.REFUND.value, _("Refund of a late payment")),
+    (Template.REMINDER.value, _("Cart reminder")),
 ]
 HELD = (MessageState.CLAIMED.value, MessageState.SENDING.value)
 
 
 class Message(models.Model):
-    """One mail to be sent. Its subject is an order or a payment; one message a subject and template."""
+    """One mail to be sent. Its subject is an order, a payment, or an abandonment; one message a subject and template.
+
+    A ghost is a reminder of the hold-out: it passed the same gates at the same time, and no mail was sent.
+    """
 
     kind = models.CharField(_("kind"), max_length=12, choices=KINDS, default=MessageKind.ORDER.value)
     template_key = models.CharField(_("mail"), max_length=40, choices=TEMPLATES)
     order_number = models.CharField(_("order"), max_length=40, blank=True)
     payment_id = models.CharField(_("payment"), max_length=40, blank=True)
+    abandonment = models.ForeignKey(
+        "notifications.Abandonment",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        related_name="messages",
+        verbose_name=_("abandonment"),
+    )
+    step = models.ForeignKey(
+        "notifications.Step", on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("step")
+    )
+    step_no = models.PositiveSmallIntegerField(_("step number"), null=True, blank=True)
     public_id = models.CharField(_("message id"), max_length=40, unique=True)
     """Stands in the mail's Message-ID: a mail that goes out twice bears the same."""
     state = models.CharField(_("state"), max_length=12, choices=STATES, default=MessageState.DUE.value)
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     recipient = models.CharField(_("to"), max_length=254, blank=True)
     """Masked (`a***@example.com`): the address itself stays with the order."""
+    recipient_hash = models.CharField(max_length=64, blank=True)
+    """Of a reminder: what an unsubscription suppresses."""
+    link_hash = models.CharField(max_length=64, null=True, blank=True, unique=True)
+    """Of a reminder: the hash of what its links carry."""
+    shown = models.JSONField(_("shown"), null=True, blank=True)
+    """Of a reminder: subject, lines and prices as sent."""
     due_at = models.DateTimeField(_("due"))
+    late_after = models.DateTimeField(_("too late after"), null=True, blank=True)
     claim_token = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
     attempts = models.PositiveIntegerField(_("tries"), default=0)
@@ -60,9 +84,32 @@ class Message(models.Model):
                 condition=~Q(payment_id=""),
                 name="one_message_a_payment_and_template",
             ),
+            models.UniqueConstraint(
+                fields=["abandonment", "step_no"],
+                condition=Q(abandonment__isnull=False),
+                name="one_message_per_event_step",
+            ),
             models.CheckConstraint(
-                condition=(Q(order_number="") & ~Q(payment_id="")) | (~Q(order_number="") & Q(payment_id="")),
-                name="message_has_one_subject",
+                condition=Q(
+                    (Q(order_number="") & ~Q(payment_id="")) | (~Q(order_number="") & Q(payment_id="")),
+                    kind=MessageKind.ORDER.value,
+                    abandonment__isnull=True,
+                )
+                | Q(
+                    kind=MessageKind.RECOVERY.value,
+                    order_number="",
+                    payment_id="",
+                    abandonment__isnull=False,
+                    step__isnull=False,
+                    step_no__isnull=False,
+                    late_after__isnull=False,
+                ),
+                name="message_kind_has_subject",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=MessageState.GHOST.value)
+                | Q(kind=MessageKind.RECOVERY.value, handed_at__isnull=True, link_hash__isnull=True),
+                name="ghost_never_sent",
             ),
             models.CheckConstraint(
                 condition=~Q(state__in=HELD) | Q(lease_until__isnull=False, claim_token__isnull=False),
@@ -78,7 +125,12 @@ class Message(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["due_at", "id"], condition=Q(state__in=["due", "unknown"]), name="message_due"),
+            # A reminder without an answer stays unknown for ever; an order mail goes again.
+            models.Index(
+                fields=["kind", "due_at", "id"],
+                condition=Q(state="due") | Q(state="unknown", kind="order"),
+                name="message_to_send",
+            ),
             models.Index(fields=["lease_until"], condition=Q(state__in=HELD), name="message_held"),
             models.Index(fields=["-created_at", "-id"], name="message_newest"),
         ]
@@ -101,6 +153,8 @@ class Cursor(models.Model):
 
     key = models.CharField(primary_key=True, max_length=40)
     position_at = models.DateTimeField()
+    position_id = models.BigIntegerField(default=0)
+    """Of the last row among those of that moment, where a sweep needs it."""
 
     def __str__(self) -> str:
         """Name it by its key."""

@@ -1,0 +1,91 @@
+"""Links in reminders: unforgeable, one purpose each, short enough for any mail program; and hashes of addresses.
+
+`link_id` = HMAC-SHA256(key, "link" ‖ public id), 16 bytes; the row keeps its SHA-256 only. A link carries it, and
+9 bytes of HMAC-SHA256(key, purpose ‖ link_id): who sees one link cannot build another.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import hashlib
+import hmac
+import re
+from enum import StrEnum
+
+from notifications.conf import conf
+
+ID_BYTES, MAC_BYTES = 16, 9
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{34}", re.ASCII)
+
+
+class Purpose(StrEnum):
+    """What a link is for."""
+
+    RESTORE = "r"
+    UNSUBSCRIBE = "u"
+    PREFERENCES = "p"
+
+
+def new_link(public_id: str) -> bytes:
+    """Give the link id of a message, always the same while the newest key stays."""
+    return hmac.digest(conf().keys[0], b"link" + public_id.encode(), hashlib.sha256)[:ID_BYTES]
+
+
+def link_hash(link_id: bytes) -> str:
+    """Give what a message's row keeps of its link id."""
+    return hashlib.sha256(link_id).hexdigest()
+
+
+def token(purpose: Purpose, link_id: bytes) -> str:
+    """Write the 34 characters that a link carries."""
+    return _b64(link_id) + _b64(_mac(conf().keys[0], purpose, link_id))
+
+
+def read_token(purpose: Purpose, text: str) -> str | None:
+    """Give the link hash that a token stands for; None if it is altered, or was made for something else."""
+    if not _TOKEN.fullmatch(text):
+        return None
+    try:
+        link_id, mac = _unb64(text[:22]), _unb64(text[22:])
+    except (binascii.Error, ValueError):
+        return None
+    if _b64(link_id) != text[:22]:  # two spellings of one id: only ours counts
+        return None
+    # Every key is tried, so that how long it takes tells nothing of which one fits.
+    fits = [hmac.compare_digest(mac, _mac(key, purpose, link_id)) for key in conf().keys]
+    return link_hash(link_id) if any(fits) else None
+
+
+def address_hashes(email: str) -> tuple[str, ...]:
+    """Give the keyed hashes of an address, by each pepper, the newest first: what is kept, and what is looked for."""
+    plain = normalize(email).encode()
+    return tuple(hmac.new(pepper, plain, hashlib.sha256).hexdigest() for pepper in conf().all_peppers)
+
+
+def normalize(email: str) -> str:
+    """Write an address in the one way in which it is hashed: trimmed, lower case, its domain in IDNA."""
+    local, _, domain = email.strip().lower().rpartition("@")
+    if conf().strip_plus_tags:
+        local = local.partition("+")[0]
+    with contextlib.suppress(UnicodeError):
+        domain = domain.encode("idna").decode()
+    return f"{local}@{domain}"
+
+
+def visitor_hash(owner: str) -> str:
+    """Shorten a visitor's cart to what counts people and names nobody."""
+    return hmac.new(conf().keys[0], b"visitor" + owner.encode(), hashlib.sha256).hexdigest()[:16] if owner else ""
+
+
+def _mac(key: bytes, purpose: Purpose, link_id: bytes) -> bytes:
+    return hmac.digest(key, purpose.value.encode() + link_id, hashlib.sha256)[:MAC_BYTES]
+
+
+def _b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _unb64(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

@@ -1,0 +1,33 @@
+"""Words for the refusals of notifications."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from notifications import errors
+from shop.core.words import Words, words
+
+PROBLEMS = {
+    "no_variant": gettext_lazy("It has no variant."),
+    "weights": gettext_lazy("The shares of its variants must make 10,000 together."),
+    "no_first_step": gettext_lazy("Each variant needs a step with number 1."),
+    "steps": gettext_lazy("The steps of a variant are numbered 1, 2, 3 without a gap."),
+    "too_many_steps": gettext_lazy("A variant has more steps than “mails at most” allows."),
+    "sample": gettext_lazy("The lift asked for cannot be: the share would rise above 100 %."),
+}
+
+
+@words.register
+def _campaign_not_ready(refusal: errors.CampaignNotReadyError) -> Words:
+    return Words(_("The campaign cannot start"), str(PROBLEMS.get(refusal.problem, refusal.problem)))
+
+
+@words.register
+def _campaign_state(refusal: errors.CampaignStateError) -> Words:
+    return Words(_("Not possible now"), _("The campaign is %(state)s: it cannot do that.") % {"state": refusal.state})
+
+
+@words.register
+def _link_unknown(refusal: errors.LinkUnknownError) -> Words:
+    return Words(_("Link not found"), _("This link is not one of ours, or a part of it got lost on the way."))

@@ -1,0 +1,20 @@
+"""Tables of notifications: messages, campaigns, who left a cart behind, and who must not be written to."""
+
+from notifications.models.campaigns import Campaign, SkipCount, Step, Variant
+from notifications.models.consent import Preference, Suppression
+from notifications.models.events import Abandonment, Touch
+from notifications.models.messages import HELD, Cursor, Message
+
+__all__ = [
+    "HELD",
+    "Abandonment",
+    "Campaign",
+    "Cursor",
+    "Message",
+    "Preference",
+    "SkipCount",
+    "Step",
+    "Suppression",
+    "Touch",
+    "Variant",
+]

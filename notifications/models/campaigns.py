@@ -1,0 +1,218 @@
+"""A campaign, its variants and their steps: who is reminded when, and how. Each campaign is one test."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import time, timedelta
+from typing import ClassVar
+
+import pgtrigger
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from notifications.conf import conf
+from notifications.types import CampaignState
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+_slug = RegexValidator(r"^[a-z0-9]+(-[a-z0-9]+)*\Z", _("Small letters, digits and hyphens."))
+
+# What customers were given by chance must not be changed afterwards: the numbers would compare what never was.
+_FROZEN = """
+IF (SELECT c.state FROM notifications_campaign c WHERE c.id = {campaign}) <> 'draft' THEN
+  RAISE EXCEPTION 'a campaign that has begun keeps its variants and steps';
+END IF;
+RETURN COALESCE(NEW, OLD);
+"""
+
+
+def default_idle_threshold() -> timedelta:
+    """Give the idle time of a new campaign, as the shop has set it."""
+    return timedelta(seconds=conf().idle_threshold_seconds)
+
+
+def new_salt() -> str:
+    """Make the salt of a new test, so that arms of two tests are independent."""
+    return secrets.token_hex(8)
+
+
+class Campaign(models.Model):
+    """Who is reminded of an idle cart, when, and in which arms."""
+
+    STATES: ClassVar = [
+        (CampaignState.DRAFT.value, _("draft")),
+        (CampaignState.RUNNING.value, _("running")),
+        (CampaignState.PAUSED.value, _("paused")),
+        (CampaignState.ENDED.value, _("ended")),
+    ]
+
+    slug = models.CharField(
+        _("key"), max_length=24, unique=True, validators=[_slug], help_text=_("Stands in links, as utm_campaign.")
+    )
+    name = models.CharField(_("name"), max_length=80)
+    state = models.CharField(_("state"), max_length=8, choices=STATES, default=CampaignState.DRAFT.value)
+    pause_reason = models.CharField(_("paused because"), max_length=200, blank=True)
+    priority = models.PositiveSmallIntegerField(
+        _("priority"), default=100, help_text=_("Of several campaigns for one cart the lowest number wins.")
+    )
+    idle_threshold = models.DurationField(
+        _("idle for"), default=default_idle_threshold, help_text=_("1 to 4 hours, such as 01:00:00.")
+    )
+    max_age = models.DurationField(_("at most idle for"), default=3 * DAY)
+    max_lateness = models.DurationField(
+        _("at most late by"), default=6 * HOUR, help_text=_("A mail that could not go by then is cancelled.")
+    )
+    cooldown = models.DurationField(_("pause for a customer"), default=7 * DAY)
+    max_messages_per_event = models.PositiveSmallIntegerField(
+        _("mails at most"), default=1, validators=[MinValueValidator(1), MaxValueValidator(5)]
+    )
+    minimum_minor = models.BigIntegerField(
+        _("smallest cart"), default=0, validators=[MinValueValidator(0)], help_text=_("In minor units; 0: any.")
+    )
+    holdout_bp = models.PositiveSmallIntegerField(
+        _("hold-out"),
+        default=1_000,
+        validators=[MaxValueValidator(5_000)],
+        help_text=_("How many in 10,000 get no mail, so that its effect can be seen."),
+    )
+    quiet_start = models.TimeField(_("quiet from"), default=time(21))
+    quiet_end = models.TimeField(_("quiet until"), default=time(8), help_text=_("The same time twice: never quiet."))
+    outcome_window = models.DurationField(_("orders count for"), default=7 * DAY)
+    base_bp = models.PositiveSmallIntegerField(
+        _("order anyway"),
+        default=1_000,
+        validators=[MinValueValidator(1), MaxValueValidator(9_000)],
+        help_text=_("How many in 10,000 are expected to order without a mail."),
+    )
+    mde_pct = models.PositiveSmallIntegerField(
+        _("smallest lift to see"), default=20, validators=[MinValueValidator(1), MaxValueValidator(100)]
+    )
+    planned_n = models.PositiveIntegerField(_("hold-out planned"), null=True, blank=True)
+    """Customers in the hold-out after which the result may be read; fixed at the start."""
+    salt = models.CharField(max_length=32, default=new_salt, editable=False)
+    created_at = models.DateTimeField(_("made"), auto_now_add=True)
+    activated_at = models.DateTimeField(_("started"), null=True, blank=True)
+    """Carts that were idle before are left alone: switching on mails no history."""
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("campaign")
+        verbose_name_plural = _("campaigns")
+        ordering: ClassVar = ["priority", "id"]
+        permissions: ClassVar = [("run_campaign", "Can start, pause and end campaigns")]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(idle_threshold__gte=HOUR, idle_threshold__lte=4 * HOUR), name="idle_for_1_to_4_hours"
+            ),
+            models.CheckConstraint(condition=Q(holdout_bp__lte=5_000), name="holdout_at_most_half"),
+            models.CheckConstraint(
+                condition=Q(state__in=[state.value for state in CampaignState]), name="campaign_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="draft", activated_at__isnull=True, planned_n__isnull=True)
+                | (~Q(state="draft") & Q(activated_at__isnull=False, planned_n__isnull=False)),
+                name="campaign_has_begun_or_not",
+            ),
+            models.CheckConstraint(
+                condition=Q(cooldown__gt=timedelta())
+                & Q(max_age__gt=models.F("idle_threshold"))
+                & Q(max_lateness__gt=timedelta()),
+                name="campaign_times_are_possible",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Variant(models.Model):
+    """One way to do it, with its share of the customers."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="variants")
+    key = models.CharField(_("key"), max_length=12, validators=[_slug])
+    weight_bp = models.PositiveSmallIntegerField(
+        _("share"), default=10_000, help_text=_("Of 10,000; all variants together make 10,000.")
+    )
+
+    class Meta:
+        verbose_name = _("variant")
+        verbose_name_plural = _("variants")
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["campaign", "key"], name="one_variant_a_key"),
+            models.CheckConstraint(condition=Q(weight_bp__gte=1, weight_bp__lte=10_000), name="variant_has_a_share"),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Trigger(
+                name="variant_frozen",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+                func=_FROZEN.format(campaign="COALESCE(NEW.campaign_id, OLD.campaign_id)"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Step(models.Model):
+    """One mail of a variant. What stands in a field replaces the shop's own words; empty fields keep them."""
+
+    variant = models.ForeignKey(Variant, on_delete=models.CASCADE, related_name="steps")
+    number = models.PositiveSmallIntegerField(
+        _("number"), default=1, validators=[MinValueValidator(1), MaxValueValidator(5)]
+    )
+    delay = models.DurationField(
+        _("delay"), default=timedelta, help_text=_("After the cart was found idle, or after the mail before.")
+    )
+    subject = models.CharField(
+        _("subject"), max_length=100, blank=True, help_text=_("{item}: the first item. {shop}: the shop's name.")
+    )
+    preheader = models.CharField(_("preview line"), max_length=120, blank=True)
+    heading = models.CharField(_("heading"), max_length=100, blank=True)
+    text = models.TextField(_("text"), max_length=1_000, blank=True)
+    button = models.CharField(_("button"), max_length=40, blank=True)
+
+    class Meta:
+        verbose_name = _("step")
+        verbose_name_plural = _("steps")
+        ordering: ClassVar = ["number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["variant", "number"], name="one_step_a_number"),
+            models.CheckConstraint(condition=Q(number__gte=1, number__lte=5), name="step_number_1_to_5"),
+            models.CheckConstraint(condition=Q(delay__gte=timedelta()), name="step_delay_not_negative"),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Trigger(
+                name="step_frozen",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+                func=_FROZEN.format(
+                    campaign="(SELECT v.campaign_id FROM notifications_variant v"
+                    " WHERE v.id = COALESCE(NEW.variant_id, OLD.variant_id))"
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.variant.key} {self.number}"
+
+
+class SkipCount(models.Model):
+    """How many idle carts a campaign left alone on one day, by reason."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="skips")
+    day = models.DateField(_("day"))
+    reason = models.CharField(_("reason"), max_length=40)
+    count = models.PositiveIntegerField(_("carts"), default=0)
+
+    class Meta:
+        verbose_name = _("carts left alone")
+        verbose_name_plural = _("carts left alone")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["campaign", "day", "reason"], name="one_skip_count"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.reason}: {self.count}"

@@ -1,0 +1,39 @@
+"""Pure decisions: when to try again, who may be written to, which arm somebody is in, and what a test has shown."""
+
+from notifications.rules.assigning import Weighted, bucket, choose_variant, is_held_out
+from notifications.rules.gates import PASSED, Facts, Judgment, Outcome, evaluate, explain
+from notifications.rules.quiet import next_loud_moment
+from notifications.rules.sending import (
+    MOST_ATTEMPTS,
+    OFFLINE_LIMIT_SECONDS,
+    OFFLINE_SECONDS,
+    RETRY_MINUTES,
+    SPREAD,
+    Verdict,
+    offline_seconds,
+    retry_seconds,
+    verdict,
+)
+
+__all__ = [
+    "MOST_ATTEMPTS",
+    "OFFLINE_LIMIT_SECONDS",
+    "OFFLINE_SECONDS",
+    "PASSED",
+    "RETRY_MINUTES",
+    "SPREAD",
+    "Facts",
+    "Judgment",
+    "Outcome",
+    "Verdict",
+    "Weighted",
+    "bucket",
+    "choose_variant",
+    "evaluate",
+    "explain",
+    "is_held_out",
+    "next_loud_moment",
+    "offline_seconds",
+    "retry_seconds",
+    "verdict",
+]

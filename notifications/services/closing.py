@@ -1,0 +1,103 @@
+"""Follow events to their end: orders in their window, the next mail of a sequence, and the time when they are over."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F
+
+from notifications.models import Abandonment
+from notifications.types import CampaignState, EventState, MessageKind, MessageState, Template
+from shop.checkout import following
+from shop.checkout.following import Window
+from shop.core.db import statement
+
+BATCH = 1_000
+SLACK = timedelta(minutes=10)
+"""Orders become visible some time after the moment that they bear."""
+
+# The step after the last one that ended as mail, ghost or unknown; `delay` counts from then.
+_NEXT_STEPS = """
+INSERT INTO notifications_message
+       (kind, template_key, order_number, payment_id, public_id, abandonment_id, step_id, step_no, state, reason,
+        recipient, recipient_hash, attempts, deferrals, created_at, due_at, late_after)
+SELECT %(kind)s, %(template)s, '', '', 'msg_' || upper(left(replace(gen_random_uuid()::text, '-', ''), 24)),
+       e.id, s.id, s.number, 'due', '', '', '', 0, 0, %(now)s, d.at, d.at + c.max_lateness
+  FROM notifications_abandonment e
+  JOIN notifications_campaign c ON c.id = e.campaign_id AND c.state = %(running)s
+ CROSS JOIN LATERAL (SELECT m.step_no, m.state, COALESCE(m.sent_at, m.handed_at, m.due_at) AS ended_at
+                       FROM notifications_message m WHERE m.abandonment_id = e.id
+                      ORDER BY m.step_no DESC LIMIT 1) l
+  JOIN notifications_step s ON s.variant_id = e.variant_id AND s.number = l.step_no + 1
+ CROSS JOIN LATERAL (SELECT l.ended_at + s.delay AS at) d
+ WHERE e.state = 'open' AND l.state = ANY(%(ended)s) AND s.number <= c.max_messages_per_event
+    ON CONFLICT DO NOTHING
+RETURNING id
+"""
+
+
+def attribute_orders(*, now: datetime) -> int:
+    """Write the first order within its campaign's window to each event, in every arm alike; give their number.
+
+    What a mail has brought is the difference of the arms, never the sum of these orders. Safe to repeat.
+    """
+    done, after = 0, (datetime.min.replace(tzinfo=now.tzinfo), 0)
+    while True:
+        events = list(
+            Abandonment.objects.filter(ordered_at__isnull=True, user_id__isnull=False)
+            .filter(enrolled_at__gt=now - F("campaign__outcome_window") - timedelta(days=1))
+            .filter(enrolled_at__gte=after[0])
+            .exclude(enrolled_at=after[0], pk__lte=after[1])
+            .select_related("campaign")
+            .order_by("enrolled_at", "id")[:BATCH]
+        )
+        done += _attribute(events, now)
+        if len(events) < BATCH:
+            return done
+        after = (events[-1].enrolled_at, events[-1].pk)
+
+
+def close_events(*, now: datetime) -> int:
+    """End the events whose window is over; give their number. Orders of the last minutes are waited for."""
+    over = Abandonment.objects.filter(
+        state=EventState.OPEN.value, enrolled_at__lt=now - SLACK - F("campaign__outcome_window")
+    )
+    ids = list(over.order_by("enrolled_at", "id").values_list("pk", flat=True)[: 10 * BATCH])
+    return Abandonment.objects.filter(pk__in=ids, closed_at__isnull=True).update(
+        state=EventState.EXPIRED.value, close_reason="window_over", closed_at=now
+    )
+
+
+def queue_next_steps(*, now: datetime) -> int:
+    """Write the next message of sequences whose last one has ended; give their number. Safe to run twice at once."""
+    made = statement(
+        _NEXT_STEPS,
+        {
+            "now": now,
+            "kind": MessageKind.RECOVERY.value,
+            "template": Template.REMINDER.value,
+            "running": CampaignState.RUNNING.value,
+            "ended": [MessageState.SENT.value, MessageState.GHOST.value, MessageState.UNKNOWN.value],
+        },
+    )
+    return len(made)
+
+
+def _attribute(events: list[Abandonment], now: datetime) -> int:
+    orders = following.list_first_orders(
+        windows=[
+            Window(event.pk, event.user_id, event.enrolled_at, event.enrolled_at + event.campaign.outcome_window)
+            for event in events
+            if event.user_id is not None
+        ]
+    )
+    with transaction.atomic():
+        for order in orders:
+            Abandonment.objects.filter(pk=order.key, ordered_at__isnull=True).update(
+                order_number=order.number, ordered_at=order.placed_at, order_minor=order.total_minor
+            )
+            Abandonment.objects.filter(pk=order.key, closed_at__isnull=True).update(
+                state=EventState.CONVERTED.value, close_reason="order_since", closed_at=now
+            )
+    return len(orders)

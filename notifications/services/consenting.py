@@ -1,0 +1,80 @@
+"""Say no to mails, and yes again: suppressions of addresses, and what customers want."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.core import signing
+from django.db import transaction
+
+from notifications import links
+from notifications.models import Message, Preference, Suppression
+from notifications.types import Scope, Topic
+
+UNDO_TIME = timedelta(hours=1)
+WORDING = "2026-11"
+"""The version of the sentences on the preferences page; raise it with their meaning."""
+UNSUBSCRIBED = "unsubscribed"
+_SALT = "notifications.undo"
+
+
+def suppress(*, email_hash: str, scope: Scope, reason: str, source: str, now: datetime) -> bool:
+    """Let an address get no mails of this scope; False if it got none before."""
+    _, is_new = Suppression.objects.get_or_create(
+        email_hash=email_hash,
+        scope=scope.value,
+        defaults={"reason": reason, "source": source, "created_at": now},
+    )
+    return is_new
+
+
+def unsubscribe(*, message: Message, now: datetime) -> str:
+    """Let the address that got this message get no reminders; give what `undo_unsubscribe` takes, empty if it is old.
+
+    It covers the address, and all later carts. Safe to repeat.
+    """
+    if not message.recipient_hash:
+        return ""
+    source = f"link:{message.public_id}"
+    is_new = suppress(
+        email_hash=message.recipient_hash, scope=Scope.CART_REMINDER, reason=UNSUBSCRIBED, source=source, now=now
+    )
+    return signing.dumps(message.public_id, salt=_SALT) if is_new else ""
+
+
+def undo_unsubscribe(*, message: Message, undo: str) -> bool:
+    """Take back what this message's link did within the last hour; False if there is nothing of it to take back."""
+    try:
+        if signing.loads(undo, salt=_SALT, max_age=UNDO_TIME) != message.public_id:
+            return False
+    except signing.BadSignature:
+        return False
+    gone, _ = Suppression.objects.filter(
+        email_hash=message.recipient_hash, scope=Scope.CART_REMINDER.value, source=f"link:{message.public_id}"
+    ).delete()
+    return bool(gone)
+
+
+def set_preference(*, user_id: int, email: str, is_granted: bool, source: str, now: datetime) -> None:
+    """Write down whether a customer wants to be reminded of their cart.
+
+    A yes of the customer, signed in, also ends what an unsubscription from this address had suppressed; a dead mailbox
+    stays suppressed.
+    """
+    with transaction.atomic():
+        _state(user_id=user_id, is_granted=is_granted, source=source, now=now)
+        if is_granted:
+            Suppression.objects.filter(
+                email_hash__in=links.address_hashes(email), scope=Scope.CART_REMINDER.value, reason=UNSUBSCRIBED
+            ).delete()
+
+
+def _state(*, user_id: int, is_granted: bool, source: str, now: datetime) -> None:
+    Preference.objects.create(
+        user_id=user_id,
+        topic=Topic.CART_REMINDER.value,
+        is_granted=is_granted,
+        wording=WORDING,
+        source=source[:40],
+        collected_at=now,
+    )

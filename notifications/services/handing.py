@@ -1,0 +1,146 @@
+"""Claim messages, hand their mails over, write down what the mail server said; each write is guarded by the token."""
+
+from __future__ import annotations
+
+import random
+import re
+import smtplib
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from django.core.mail import EmailMultiAlternatives
+from django.core.mail.backends.base import BaseEmailBackend
+
+from notifications import rules
+from notifications.conf import conf
+from notifications.models import HELD, Message
+from notifications.services import consenting
+from notifications.types import MessageKind, MessageState, Scope
+from shop.core.db import statement
+
+log = structlog.get_logger(__name__)
+
+BATCH = 50
+_DEAD_MAILBOX = re.compile(r"^5\d\d[ -]5\.1\.[0-9]", re.ASCII)
+
+_CLAIM = """
+WITH due AS MATERIALIZED (
+       SELECT id FROM notifications_message
+        WHERE kind = %(kind)s AND (state = 'due' OR (state = 'unknown' AND kind = 'order')) AND due_at <= %(now)s
+        ORDER BY due_at, id LIMIT %(batch)s FOR NO KEY UPDATE SKIP LOCKED)
+UPDATE notifications_message m
+   SET state = 'claimed', claim_token = %(token)s, attempts = m.attempts + 1,
+       lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+  FROM due WHERE m.id = due.id RETURNING m.id
+"""
+
+# What a dead worker claimed is due; what it was sending may have gone out: an order mail goes again under its old id, a
+# reminder never does.
+_TAKE_BACK = """
+UPDATE notifications_message m
+   SET state = CASE WHEN m.state = 'claimed' THEN 'due' ELSE 'unknown' END, reason = 'worker_lost',
+       claim_token = NULL, lease_until = NULL
+ WHERE m.id IN (SELECT id FROM notifications_message
+                 WHERE state IN ('claimed', 'sending') AND lease_until < clock_timestamp()
+                 ORDER BY id LIMIT %(batch)s FOR NO KEY UPDATE SKIP LOCKED)
+RETURNING m.id
+"""
+
+
+def take_back() -> None:
+    """Take back what dead workers hold."""
+    statement(_TAKE_BACK, {"batch": BATCH})
+
+
+def claim(*, kind: MessageKind, token: uuid.UUID, now: datetime) -> Sequence[Message]:
+    """Claim at most 50 due messages of one kind for this worker; the oldest come first."""
+    params = {"now": now, "batch": BATCH, "token": token, "lease": conf().lease_seconds, "kind": kind.value}
+    claimed = statement(_CLAIM, params)
+    found = Message.objects.select_related("step__variant__campaign").filter(pk__in=[row[0] for row in claimed])
+    return list(found.order_by("due_at", "id"))
+
+
+def hand_over(
+    message: Message, token: uuid.UUID, envelope: EmailMultiAlternatives, connection: BaseEmailBackend, now: datetime
+) -> bool | None:
+    """Give a mail to the mail server and settle its message; tell whether it went, None if the server is not there."""
+    try:
+        envelope.send()
+    except smtplib.SMTPRecipientsRefused as error:
+        code, text = next(iter(error.recipients.values()))
+        return _refused(message, token, code, text, now)
+    except smtplib.SMTPResponseException as error:
+        return _refused(message, token, error.smtp_code, error.smtp_error, now)
+    except (OSError, smtplib.SMTPException) as error:
+        # The connection broke after the message began: it may have been taken.
+        close(connection)
+        if message.kind == MessageKind.RECOVERY.value:
+            move(message, token, MessageState.UNKNOWN, reason=type(error).__name__, now=now)
+        else:
+            _later(message, token, MessageState.UNKNOWN, type(error).__name__, now)
+        return False
+    move(message, token, MessageState.SENT, reason="", now=now)
+    return True
+
+
+def _refused(message: Message, token: uuid.UUID, code: int, text: bytes | str, now: datetime) -> bool | None:
+    said = text.decode(errors="replace") if isinstance(text, bytes) else text
+    reason = f"{code} {' '.join(said.split())}"[:200]
+    match rules.verdict(code):
+        case rules.Verdict.FAILED:
+            log.warning("mail_refused", message=message.public_id, code=code)
+            move(message, token, MessageState.FAILED, reason=reason, now=now)
+            if message.recipient_hash and _DEAD_MAILBOX.match(reason):
+                consenting.suppress(
+                    email_hash=message.recipient_hash, scope=Scope.ALL, reason="dead_mailbox", source="smtp", now=now
+                )
+            return False
+        case rules.Verdict.OFFLINE:
+            return None
+        case rules.Verdict.LATER:
+            _later(message, token, MessageState.DUE, reason, now)
+            return False
+
+
+def _later(message: Message, token: uuid.UUID, state: MessageState, reason: str, now: datetime) -> None:
+    if message.attempts >= rules.MOST_ATTEMPTS:
+        log.error("mail_given_up", message=message.public_id, reason=reason)
+        move(message, token, MessageState.FAILED, reason=reason, now=now)
+        return
+    pause = rules.retry_seconds(message.attempts, random.random())  # noqa: S311 - spreads load, keeps no secret
+    mine = Message.objects.filter(pk=message.pk, claim_token=token, state__in=HELD)
+    mine.update(
+        state=state.value, reason=reason, due_at=now + timedelta(seconds=pause), claim_token=None, lease_until=None
+    )
+
+
+def move(message: Message, token: uuid.UUID, state: MessageState, *, reason: str, now: datetime) -> None:
+    """End a message that is still ours; where another worker owns it, nothing is written."""
+    mine = Message.objects.filter(pk=message.pk, claim_token=token, state__in=HELD)
+    times = {"sent_at": now} if state is MessageState.SENT else {}
+    mine.update(state=state.value, reason=reason, claim_token=None, lease_until=None, **times)
+
+
+def put_off_rest(token: uuid.UUID, now: datetime) -> None:
+    """Give back what this worker still holds: the mail server is not there, nothing was handed over."""
+    for message in Message.objects.filter(claim_token=token, state__in=HELD):
+        pause = rules.offline_seconds(message.deferrals, random.random())  # noqa: S311 - spreads load, keeps no secret
+        Message.objects.filter(pk=message.pk, claim_token=token).update(
+            state=MessageState.DUE.value,
+            reason="server_not_there",
+            due_at=now + timedelta(seconds=pause),
+            attempts=message.attempts - 1,
+            deferrals=message.deferrals + 1,
+            claim_token=None,
+            lease_until=None,
+        )
+
+
+def close(connection: BaseEmailBackend) -> None:
+    """Close a connection, whatever state it is in."""
+    try:
+        connection.close()
+    except (OSError, smtplib.SMTPException):
+        log.warning("mail_connection_not_closed")

@@ -1,0 +1,167 @@
+"""Gather what the gates look at: the same facts for sending, for a preview and for “Explain”."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cart import selectors as carts
+from cart.idle import RecordedCart
+from cart.offers import Offers, list_offers
+from cart.types import Cart, CartLine, CartRef
+from notifications import links, rules, selectors
+from notifications.conf import conf
+from notifications.models import Abandonment, Campaign, Message
+from notifications.rules import Facts
+from notifications.types import MessageState, ReminderLine
+from shop.accounts import selectors as accounts
+from shop.accounts.selectors import Contact
+from shop.checkout import following
+from shop.checkout.following import BuyerProfile
+
+CAP_TIME = timedelta(days=30)
+_COUNTED = (
+    MessageState.SENDING.value,
+    MessageState.SENT.value,
+    MessageState.GHOST.value,
+    MessageState.UNKNOWN.value,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is read outside the transaction: Redis, the customer, cards, prices, stock. It may be a moment old."""
+
+    live: Cart
+    contact: Contact | None
+    profile: BuyerProfile
+    offers: Offers
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that is known of one customer and cart: for the gates, and for the mail."""
+
+    facts: Facts
+    lines: tuple[ReminderLine, ...]
+
+
+def look_around(*, user_id: int, lines: Sequence[CartLine], now: datetime) -> Around:
+    """Read what needs no lock."""
+    return Around(
+        live=carts.get_cart(ref=CartRef("u", str(user_id))),
+        contact=accounts.find_contact(user_id=user_id),
+        profile=following.profile_of(user_id=user_id),
+        offers=list_offers(sku_ids={line.sku_id for line in lines}, now=now),
+    )
+
+
+def gather(
+    *,
+    campaign: Campaign,
+    record: RecordedCart | None,
+    around: Around,
+    now: datetime,
+    abandoned_at: datetime,
+    event: Abandonment | None = None,
+    message: Message | None = None,
+) -> Case:
+    """Gather the facts about a customer's cart; without event and message those of somebody not enrolled yet.
+
+    Whether somebody has ordered, said no, or is suppressed is read here and now: call it under the cart's lock.
+    """
+    contact, user_id = around.contact, record.user_id if record else (event.user_id if event else None)
+    email = contact.email if contact else ""
+    lines = sellable_lines(record, around, email=email) if record else ()
+    wish = selectors.list_wishes(user_ids=[user_id]).get(user_id) if user_id is not None else None
+    is_first = message is None or message.step_no == 1
+    loud_at = rules.next_loud_moment(
+        now, start=campaign.quiet_start, end=campaign.quiet_end, zone="", otherwise=conf().default_time_zone
+    )
+    facts = Facts(
+        now=now,
+        campaign_state=campaign.state,
+        late_after=message.late_after if message else None,
+        is_event_open=event.closed_at is None if event else None,
+        record_state=record.state if record else "gone",
+        units=record.units if record else 0,
+        is_content_as_enrolled=_is_as_enrolled(record, event),
+        has_newer_live_cart=(
+            not around.live.is_copy and record is not None and around.live.content_version > record.content_version
+        ),
+        has_ordered_since=user_id is not None
+        and following.has_ordered_since(user_id=user_id, email=email, since=abandoned_at),
+        has_live_checkout=user_id is not None and following.has_live_checkout(user_id=user_id, now=now),
+        is_staff=contact is not None and contact.is_staff,
+        is_active=contact is not None and contact.is_active,
+        has_address=bool(email),
+        is_verified=contact is not None and contact.is_verified,
+        is_suppressed=bool(email) and selectors.is_suppressed(hashes=links.address_hashes(email)),
+        is_opted_out=wish is False,
+        has_basis=selectors.has_basis(around.profile, wish=wish),
+        is_event_new=None if event or record is None else not _is_known(record),
+        has_open_event=None if event else _has_open_event(user_id),
+        is_cooling_down=_is_cooling_down(user_id, now, event) if is_first else None,
+        has_reached_cap=_sent_lately(user_id, now) >= conf().max_a_month if is_first else None,
+        loud_at=loud_at,
+        sellable_lines=len(lines),
+        is_large_enough=record is not None and record.value_minor >= campaign.minimum_minor,
+        is_same_currency=record is not None and record.currency == around.live.currency,
+    )
+    return Case(facts=facts, lines=lines)
+
+
+def sellable_lines(record: RecordedCart, around: Around, *, email: str) -> tuple[ReminderLine, ...]:
+    """List what can be bought now: without lines bought since they were added, quantities cut to the stock."""
+    if not record.lines or record.user_id is None:
+        return ()
+    bought = following.list_bought(
+        user_id=record.user_id,
+        email=email,
+        sku_ids=[line.sku_id for line in record.lines],
+        since=min(line.added_at for line in record.lines),
+    )
+    offers, kept = around.offers, []
+    for line in record.lines:
+        at = bought.get(line.sku_id)
+        quantity = min(line.quantity, offers.available(line.sku_id))
+        if (at is not None and at >= line.added_at) or not offers.is_sold(line.sku_id) or quantity < 1:
+            continue
+        kept.append(
+            ReminderLine(
+                card=offers.cards[line.sku_id],
+                quantity=quantity,
+                unit_price=offers.prices[line.sku_id],
+                price_at_add=line.price_at_add,
+            )
+        )
+    return tuple(kept)
+
+
+def _is_as_enrolled(record: RecordedCart | None, event: Abandonment | None) -> bool | None:
+    if event is None:
+        return None
+    return record is not None and record.content_version == event.content_version
+
+
+def _is_known(record: RecordedCart) -> bool:
+    return Abandonment.objects.filter(cart_record_id=record.record_id, content_version=record.content_version).exists()
+
+
+def _has_open_event(user_id: int | None) -> bool:
+    return Abandonment.objects.filter(user_id=user_id, closed_at__isnull=True).exists()
+
+
+def _is_cooling_down(user_id: int | None, now: datetime, event: Abandonment | None) -> bool:
+    others = Abandonment.objects.filter(user_id=user_id, cooldown_range__contains=now)
+    return (others.exclude(pk=event.pk) if event else others).exists()
+
+
+def _sent_lately(user_id: int | None, now: datetime) -> int:
+    return Message.objects.filter(
+        abandonment__user_id=user_id,
+        abandonment__cooldown_range__isnull=False,
+        due_at__gte=now - CAP_TIME,
+        state__in=_COUNTED,
+    ).count()

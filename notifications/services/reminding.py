@@ -1,0 +1,231 @@
+"""Send reminders: claimed like order mails, judged once more under the cart's lock, and never twice."""
+
+from __future__ import annotations
+
+import smtplib
+import uuid
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.core.mail import get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
+
+from cart import idle
+from cart.idle import RecordedCart
+from notifications import links, rules
+from notifications.conf import conf
+from notifications.models import Abandonment, Message
+from notifications.rules import Judgment, Outcome
+from notifications.services import handing, judging, reminders
+from notifications.services.detecting import is_behind
+from notifications.services.judging import Around, Case
+from notifications.types import EventState, MessageKind, MessageState
+from shop.core.privacy import mask
+
+log = structlog.get_logger(__name__)
+
+WAIT, MOVE = timedelta(minutes=1), timedelta(minutes=30)
+MARGIN = timedelta(minutes=1)
+"""A mail is begun only while so much of the lease is left."""
+_BUYER_CAME = ("order_since",)
+
+
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """A message that may go: committed as `sending`."""
+
+    case: Case
+    around: Around
+
+
+def send_reminders(*, now: datetime) -> int:
+    """Send the reminders that are due, at most 50; give the number of those that the mail server took.
+
+    Each is judged again while its cart's record is locked, so that an order, an edit or an opt-out that came before
+    is seen, then committed as `sending` (the hold-out's as `ghost`) before the mail server is asked. A lost answer
+    leaves it `unknown` for ever: a reminder goes at most once.
+    """
+    if is_behind():
+        log.warning("reminders_wait_for_the_recorder")
+        return 0
+    handing.take_back()
+    token = uuid.uuid4()
+    claimed = handing.claim(kind=MessageKind.RECOVERY, token=token, now=now)
+    if not claimed:
+        return 0
+    server = get_connection()
+    sent = 0
+    try:
+        for message in claimed:
+            outcome = _send(message, token, server, now)
+            if outcome is None:
+                handing.put_off_rest(token, now)
+                break
+            sent += outcome
+    finally:
+        handing.close(server)
+    return sent
+
+
+def _send(message: Message, token: uuid.UUID, server: BaseEmailBackend, now: datetime) -> bool | None:
+    """Send one claimed reminder; tell whether it went, None if the mail server is not there."""
+    try:
+        server.open()
+    except (OSError, smtplib.SMTPException) as error:
+        log.warning("mail_server_not_there", error=type(error).__name__)
+        return None
+    passed = _pass_gates(message, token, now)
+    if passed is None:
+        return False
+    try:
+        letter = reminders.letter(
+            message=message, case=passed.case, contact=passed.around.contact, profile=passed.around.profile
+        )
+        envelope = reminders.envelope(letter, public_id=message.public_id, connection=server)
+    except Exception:  # one bad row holds up no other: it is parked with its reason
+        log.exception("mail_not_rendered", message=message.public_id)
+        handing.move(message, token, MessageState.FAILED, reason="render", now=now)
+        return False
+    return handing.hand_over(message, token, envelope, server, now)
+
+
+def _pass_gates(message: Message, token: uuid.UUID, now: datetime) -> _Passed | None:
+    """Judge a message and commit what follows; give what its mail needs if it may go."""
+    event = Abandonment.objects.get(messages=message)
+    if event.user_id is None:
+        _cancel(message, token, event, "customer_inactive", now)
+        return None
+    seen = idle.find_recorded(user_id=event.user_id)
+    around = judging.look_around(user_id=event.user_id, lines=seen.lines if seen else (), now=now)
+    if around.live.is_copy:  # Redis cannot say whether somebody came back
+        _wait(message, token, "carts_unavailable", due_at=now + WAIT, late_by=timedelta())
+        return None
+    with transaction.atomic(durable=not connection.in_atomic_block):
+        # In this order, and before anything else: an order locks the cart's record first, too.
+        record = idle.lock_record(record_id=event.cart_record_id)
+        event = (
+            Abandonment.objects.select_related("campaign").select_for_update(no_key=True, of=("self",)).get(pk=event.pk)
+        )
+        mine = Message.objects.select_for_update(no_key=True).filter(
+            pk=message.pk,
+            state=MessageState.CLAIMED.value,
+            claim_token=token,
+            lease_until__gt=Now() + MARGIN,
+        )
+        if not mine.exists():
+            return None  # the lease is over, or another worker has it
+        case = judging.gather(
+            campaign=event.campaign,
+            record=record,
+            around=around,
+            now=now,
+            abandoned_at=event.abandoned_at,
+            event=event,
+            message=message,
+        )
+        said = rules.evaluate(case.facts)
+        if said.outcome is Outcome.PASS and message.step_no == 1 and not _take_cooldown(event):
+            said = Judgment("cooldown", Outcome.CANCEL, "cooldown")
+        if said.outcome is not Outcome.PASS:
+            _hold_back(message, token, event, said, case, now)
+            return None
+        return _let_go(message, token, event, record, passed=_Passed(case, around), now=now)
+
+
+def _take_cooldown(event: Abandonment) -> bool:
+    """Take the customer's cool-down for this event; False if another event of theirs has it."""
+    if event.cooldown_range is not None:
+        return True
+    begins = event.enrolled_at
+    try:
+        with transaction.atomic():
+            Abandonment.objects.filter(pk=event.pk).update(cooldown_range=(begins, begins + event.campaign.cooldown))
+    except IntegrityError:
+        return False
+    return True
+
+
+def _hold_back(
+    message: Message, token: uuid.UUID, event: Abandonment, said: Judgment, case: Case, now: datetime
+) -> None:
+    match said.outcome:
+        case Outcome.WAIT:
+            _wait(message, token, said.reason, due_at=now + WAIT, late_by=timedelta())
+        case Outcome.MOVE:
+            loud_at = case.facts.loud_at
+            until = loud_at if said.reason == "quiet_hours" and loud_at else now + MOVE
+            _wait(message, token, said.reason, due_at=until, late_by=until - now)
+        case _:
+            _cancel(message, token, event, said.reason, now)
+
+
+def _wait(message: Message, token: uuid.UUID, reason: str, *, due_at: datetime, late_by: timedelta) -> None:
+    """Make a message due later; waiting is no try. `late_by` moves the time after which it is too late."""
+    late_after = message.late_after + late_by if message.late_after else None
+    Message.objects.filter(pk=message.pk, claim_token=token, state=MessageState.CLAIMED.value).update(
+        state=MessageState.DUE.value,
+        reason=reason,
+        due_at=due_at,
+        late_after=late_after,
+        attempts=max(0, message.attempts - 1),
+        claim_token=None,
+        lease_until=None,
+    )
+
+
+def _cancel(message: Message, token: uuid.UUID, event: Abandonment, reason: str, now: datetime) -> None:
+    """Cancel a message, and close its event: a later change of the cart is another episode."""
+    mine = Message.objects.filter(pk=message.pk, claim_token=token, state=MessageState.CLAIMED.value)
+    if mine.update(state=MessageState.CANCELLED.value, reason=reason, claim_token=None, lease_until=None):
+        state = EventState.CONVERTED if reason in _BUYER_CAME else EventState.CANCELLED
+        Abandonment.objects.filter(pk=event.pk, closed_at__isnull=True).update(
+            state=state.value, close_reason=reason, closed_at=now
+        )
+
+
+def _let_go(
+    message: Message,
+    token: uuid.UUID,
+    event: Abandonment,
+    record: RecordedCart | None,
+    *,
+    passed: _Passed,
+    now: datetime,
+) -> _Passed | None:
+    """Write down that the message goes from here on; a ghost has gone already."""
+    if event.snapshot is None and record is not None:
+        Abandonment.objects.filter(pk=event.pk).update(snapshot=_snapshot(record))
+    mine = Message.objects.filter(pk=message.pk, state=MessageState.CLAIMED.value, claim_token=token)
+    if event.is_holdout:
+        mine.update(state=MessageState.GHOST.value, reason="", claim_token=None, lease_until=None)
+        return None
+    contact = passed.around.contact
+    email = contact.email if contact else ""
+    message.recipient_hash = links.address_hashes(email)[0]
+    message.link_hash = links.link_hash(links.new_link(message.public_id))
+    mine.update(
+        state=MessageState.SENDING.value,
+        reason="",
+        handed_at=now,
+        recipient=mask(email),
+        recipient_hash=message.recipient_hash,
+        link_hash=message.link_hash,
+        shown=reminders.shown(passed.case),
+        lease_until=Now() + timedelta(seconds=conf().lease_seconds),
+    )
+    return passed
+
+
+def _snapshot(record: RecordedCart) -> list[dict[str, Any]]:
+    return [
+        {
+            "sku_id": line.sku_id,
+            "quantity": line.quantity,
+            "price_at_add": asdict(line.price_at_add) if line.price_at_add else None,
+        }
+        for line in record.lines
+    ]

@@ -1,0 +1,114 @@
+"""Bring back what was in a cart: what a link shows, and the lines copied into the cart of whoever follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from cart import selectors as carts
+from cart import services as cart_services
+from cart.offers import list_offers
+from cart.types import CartChange, CartRef, LineChange
+from notifications import links
+from notifications.models import Message, Touch
+from notifications.types import EventState, ReminderLine, TouchKind
+from shop.core.money import Money
+
+LIFE = timedelta(days=30)
+
+
+class LinkState(StrEnum):
+    """What a restore link leads to."""
+
+    READY = "ready"
+    ORDERED = "ordered"
+    EXPIRED = "expired"
+    NOTHING_LEFT = "nothing_left"
+
+
+@dataclass(frozen=True, slots=True)
+class Restorable:
+    """What a link can give back, at the prices of this moment."""
+
+    state: LinkState
+    lines: tuple[ReminderLine, ...] = ()
+    gone: tuple[str, ...] = ()
+    """Titles of what is not sold or not there any more."""
+    cut: tuple[str, ...] = ()
+    """SKU ids of which there are fewer than were in the cart."""
+    is_own_unchanged: bool = False
+    """The visitor is the owner, and the cart is as it was: there is nothing to copy."""
+
+
+def look_at(*, message: Message, visitor: CartRef | None, now: datetime) -> Restorable:
+    """Tell what a reminder's link leads to for this visitor. Changes nothing."""
+    event = message.abandonment
+    if event is None or event.snapshot is None or message.handed_at is None or now > message.handed_at + LIFE:
+        return Restorable(LinkState.EXPIRED)
+    if event.ordered_at is not None or event.state == EventState.CONVERTED.value:
+        return Restorable(LinkState.ORDERED)
+    rows: list[dict[str, Any]] = event.snapshot
+    offers = list_offers(sku_ids={row["sku_id"] for row in rows}, now=now)
+    lines, gone, cut = [], [], []
+    for row in rows:
+        sku_id = row["sku_id"]
+        quantity = min(row["quantity"], offers.available(sku_id))
+        card = offers.cards.get(sku_id)
+        if card is None or not offers.is_sold(sku_id) or quantity < 1:
+            gone.append(card.title if card else sku_id)
+            continue
+        if quantity < row["quantity"]:
+            cut.append(sku_id)
+        lines.append(ReminderLine(card, quantity, offers.prices[sku_id], _money(row["price_at_add"])))
+    return Restorable(
+        state=LinkState.READY if lines else LinkState.NOTHING_LEFT,
+        lines=tuple(lines),
+        gone=tuple(gone),
+        cut=tuple(cut),
+        is_own_unchanged=_is_own_unchanged(message, visitor),
+    )
+
+
+def restore(*, message: Message, ref: CartRef, now: datetime) -> CartChange | None:
+    """Copy the lines of a reminder's cart into this cart: of a SKU that is in both the greater quantity stays.
+
+    What is not there any more is left out. The cart that the mail was about is not touched, and no code or sign-in
+    comes with it. Repeatable: the same lines change nothing. None if there is nothing to copy.
+
+    :raises Refusal: as `cart.services.change_lines`.
+    """
+    found = look_at(message=message, visitor=ref, now=now)
+    if found.state is not LinkState.READY or found.is_own_unchanged:
+        return None
+    here = {line.sku_id: line.quantity for line in carts.get_cart(ref=ref).lines}
+    changes = [
+        LineChange("set", line.card.sku_id, line.quantity)
+        for line in found.lines
+        if line.quantity > here.get(line.card.sku_id, 0)
+    ]
+    if not changes:
+        return None
+    return cart_services.change_lines(ref=ref, changes=changes, now=now, is_clamping=True)
+
+
+def note_touch(*, message: Message, kind: TouchKind, visitor: CartRef | None, now: datetime) -> None:
+    """Remember that somebody came by a reminder's link; once a visitor. A note, nothing more."""
+    Touch.objects.bulk_create(
+        [Touch(message=message, kind=kind.value, visitor=links.visitor_hash(visitor.owner if visitor else ""), at=now)],
+        ignore_conflicts=True,
+    )
+
+
+def _is_own_unchanged(message: Message, visitor: CartRef | None) -> bool:
+    event = message.abandonment
+    if event is None or visitor is None or visitor.user_id is None or visitor.user_id != event.user_id:
+        return False
+    live = carts.get_cart(ref=visitor)
+    return bool(live.lines) and live.content_version == event.content_version
+
+
+def _money(stored: Mapping[str, Any] | None) -> Money | None:
+    return Money(stored["minor"], stored["currency"]) if stored else None

@@ -1,0 +1,107 @@
+"""Start, pause, resume and end a campaign."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from notifications.errors import CampaignNotReadyError, CampaignStateError
+from notifications.models import Campaign
+from notifications.rules import statistics
+from notifications.rules.assigning import BUCKETS
+from notifications.types import CampaignState
+
+
+def start_campaign(*, campaign_id: int, now: datetime) -> Campaign:
+    """Let a draft run. Carts that were idle before `now` are left alone; variants and steps are frozen.
+
+    The size at which the result may be read is worked out and fixed here, before anybody has been mailed.
+
+    :raises CampaignStateError: if it is no draft.
+    :raises CampaignNotReadyError: if its variants or steps are not complete.
+    """
+    with transaction.atomic():
+        campaign = _locked(campaign_id, CampaignState.DRAFT)
+        _check(campaign)
+        campaign.state = CampaignState.RUNNING.value
+        campaign.activated_at = now
+        campaign.planned_n = planned_n(campaign)
+        campaign.save(update_fields=["state", "activated_at", "planned_n"])
+    return campaign
+
+
+def pause_campaign(*, campaign_id: int, reason: str) -> Campaign:
+    """Hold a running campaign: nobody is enrolled, and messages that are due wait.
+
+    :raises CampaignStateError: if it does not run.
+    """
+    return _move(campaign_id, CampaignState.RUNNING, CampaignState.PAUSED, reason)
+
+
+def resume_campaign(*, campaign_id: int) -> Campaign:
+    """Let a paused campaign run on. What became too late meanwhile is cancelled, in every arm.
+
+    :raises CampaignStateError: if it is not paused.
+    """
+    return _move(campaign_id, CampaignState.PAUSED, CampaignState.RUNNING, "")
+
+
+def end_campaign(*, campaign_id: int, now: datetime) -> Campaign:
+    """End a campaign for good; messages that are due are cancelled when their turn comes.
+
+    :raises CampaignStateError: if it neither runs nor is paused.
+    """
+    with transaction.atomic():
+        campaign = _locked(campaign_id, CampaignState.RUNNING, CampaignState.PAUSED)
+        campaign.state, campaign.ended_at = CampaignState.ENDED.value, now
+        campaign.save(update_fields=["state", "ended_at"])
+    return campaign
+
+
+def planned_n(campaign: Campaign) -> int:
+    """Work out how many customers the hold-out needs so that the campaign's smallest lift shows; 0 without a hold-out.
+
+    :raises CampaignNotReadyError: if the share would rise above 100 %.
+    """
+    if not campaign.holdout_bp:
+        return 0
+    try:
+        return statistics.sample_size(
+            base=campaign.base_bp / BUCKETS,
+            lift_rel=campaign.mde_pct / 100,
+            ratio=(BUCKETS - campaign.holdout_bp) / campaign.holdout_bp,
+        )
+    except ValueError as error:
+        raise CampaignNotReadyError(problem="sample") from error
+
+
+def _check(campaign: Campaign) -> None:
+    variants = list(campaign.variants.prefetch_related("steps"))
+    if not variants:
+        raise CampaignNotReadyError(problem="no_variant")
+    if sum(variant.weight_bp for variant in variants) != BUCKETS:
+        raise CampaignNotReadyError(problem="weights")
+    for variant in variants:
+        numbers = [step.number for step in variant.steps.all()]
+        if 1 not in numbers:
+            raise CampaignNotReadyError(problem="no_first_step")
+        if numbers != list(range(1, len(numbers) + 1)):
+            raise CampaignNotReadyError(problem="steps")
+        if len(numbers) > campaign.max_messages_per_event:
+            raise CampaignNotReadyError(problem="too_many_steps")
+
+
+def _move(campaign_id: int, before: CampaignState, after: CampaignState, reason: str) -> Campaign:
+    with transaction.atomic():
+        campaign = _locked(campaign_id, before)
+        campaign.state, campaign.pause_reason = after.value, reason[:200]
+        campaign.save(update_fields=["state", "pause_reason"])
+    return campaign
+
+
+def _locked(campaign_id: int, *allowed: CampaignState) -> Campaign:
+    campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign_id)
+    if campaign.state not in [state.value for state in allowed]:
+        raise CampaignStateError(state=campaign.state)
+    return campaign

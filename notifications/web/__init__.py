@@ -1,0 +1,1 @@
+"""Pages behind the links of reminders, and the customer's preferences."""

@@ -1,0 +1,129 @@
+"""The way back into a cart: a GET shows it, a POST copies it, and nobody is signed in by a link."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from cart import identity
+from cart.types import CartChange, CartRef
+from notifications import services
+from notifications.errors import LinkUnknownError
+from notifications.links import Purpose
+from notifications.services.restoring import LinkState, Restorable
+from notifications.types import ReminderLine, TouchKind
+from notifications.web.base import LinkPageView, told
+from shop.checkout import services as checkout
+from shop.checkout.types import Principal
+from shop.core import clock
+from shop.core.errors import Refusal
+from shop.core.web.own import remember_own
+from shop.core.web.pages import see_other
+
+
+class RestoreLinkView(LinkPageView):
+    """The link of a mail: its token is exchanged at once for the clean address."""
+
+    purpose = Purpose.RESTORE
+    cookie = "restore"
+    http_method_names = ["get", "head", "options"]
+
+    def get(self, request: HttpRequest, token: str) -> HttpResponse:
+        """Note the click, then send the browser on. A HEAD, which only scanners make, notes nothing."""
+        message = self.by_token(request, token)
+        if request.method == "GET":
+            services.note_touch(
+                message=message, kind=TouchKind.CLICK, visitor=identity.cart_ref(request), now=clock.now()
+            )
+        return self.exchange(request, message, reverse("notifications:restore"))
+
+
+class RestoreView(LinkPageView):
+    """What was in the cart, at today's prices, and one button."""
+
+    purpose = Purpose.RESTORE
+    cookie = "restore"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show it; nothing changes."""
+        message = self.by_cookie(request)
+        if message is None:
+            return see_other(reverse("cart:cart"))
+        found = services.look_at(message=message, visitor=identity.cart_ref(request), now=clock.now())
+        if found.state is not LinkState.READY:
+            return _ended(request, found.state)
+        return render(request, "notifications/restore.html", _context(found))
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Copy the lines into the visitor's own cart, then go on to checkout, or to the cart if that cannot be.
+
+        :raises LinkUnknownError: if the half hour is over: the link in the mail begins another.
+        """
+        message, now = self.by_cookie(request), clock.now()
+        if message is None:
+            raise LinkUnknownError
+        identity.finish_pending_merge(request)
+        found = services.look_at(message=message, visitor=identity.cart_ref(request), now=now)
+        if found.state is not LinkState.READY:
+            return _ended(request, found.state)
+
+        def copy(ref: CartRef) -> tuple[CartRef, CartChange | None]:
+            return ref, services.restore(message=message, ref=ref, now=now)
+
+        done = identity.perform(request, copy)
+        ref, change = done.result
+        services.note_touch(message=message, kind=TouchKind.RESTORE, visitor=ref, now=now)
+        response = _to_checkout(request, ref)
+        identity.attach_session(response, request, new_token=done.new_token, cart=change.cart if change else None)
+        return response
+
+
+def _to_checkout(request: HttpRequest, ref: CartRef) -> HttpResponse:
+    email = request.user.email if request.user.is_authenticated else ""
+    principal = Principal(owner=ref.owner, user_id=ref.user_id, email=email)
+    try:
+        begun, _is_new = checkout.start_checkout(
+            ref=ref, principal=principal, accepted_total=None, expected_cart_version=None, now=clock.now()
+        )
+    except Refusal:
+        return see_other(reverse("cart:cart"))  # it says at each line what stands against it
+    response = see_other(reverse("checkout:start"))
+    remember_own(response, request, begun.checkout_id)
+    return response
+
+
+def _context(found: Restorable) -> dict[str, object]:
+    return {
+        "rows": [{"line": line, "is_cut": line.card.sku_id in found.cut, **_change(line)} for line in found.lines],
+        "gone": found.gone,
+        "is_own_unchanged": found.is_own_unchanged,
+    }
+
+
+def _change(line: ReminderLine) -> dict[str, object]:
+    """Tell what one unit costs more or less than when it was put into the cart."""
+    before = line.price_at_add
+    if before is None or before.currency != line.unit_price.currency or before == line.unit_price:
+        return {"more": None, "less": None}
+    difference = line.unit_price - before
+    return {"more": difference if difference.minor > 0 else None, "less": -difference if difference.minor < 0 else None}
+
+
+def _ended(request: HttpRequest, state: LinkState) -> HttpResponse:
+    """Say in a friendly page why there is nothing to bring back."""
+    match state:
+        case LinkState.ORDERED:
+            title, detail = _("You have ordered already"), _("What was in this cart has been ordered. Thank you.")
+            return told(
+                request, title=title, detail=detail, status=410, link=reverse("orders:list"), text=_("Your orders")
+            )
+        case LinkState.NOTHING_LEFT:
+            title = _("Sold out")
+            detail = _("Nothing of what was in this cart can be bought any more. We are sorry.")
+        case _:
+            title = _("This link has expired")
+            detail = _("Links to a cart work for 30 days. Your cart itself may still be there.")
+            return told(request, title=title, detail=detail, status=410, link=reverse("cart:cart"), text=_("View cart"))
+    return told(request, title=title, detail=detail, status=410, text=_("Keep shopping"))

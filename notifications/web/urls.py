@@ -1,0 +1,17 @@
+"""Paths of mail links and preferences."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from notifications.web import consenting, restoring
+
+app_name = "notifications"
+urlpatterns: list[URLPattern] = [
+    path("c/r/<str:token>", restoring.RestoreLinkView.as_view(), name="restore_link"),
+    path("c/restore/", restoring.RestoreView.as_view(), name="restore"),
+    path("e/u/<str:token>", consenting.UnsubscribeView.as_view(), name="unsubscribe"),
+    path("e/p/<str:token>", consenting.PreferencesLinkView.as_view(), name="preferences_link"),
+    path("e/preferences/", consenting.LinkPreferencesView.as_view(), name="link_preferences"),
+    path("accounts/preferences/", consenting.PreferencesView.as_view(), name="preferences"),
+]

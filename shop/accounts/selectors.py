@@ -1,0 +1,55 @@
+"""Reads of customers for those who write to them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from allauth.account.models import EmailAddress
+from django.db.models import Exists, OuterRef, Q
+
+from shop.accounts.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """How a customer can be reached. Mails are for `email`; it stays out of logs."""
+
+    user_id: int
+    email: str
+    first_name: str
+    is_active: bool
+    is_staff: bool
+    is_verified: bool
+    """The customer has shown that the address is theirs."""
+
+
+def find_contact(*, user_id: int) -> Contact | None:
+    """Look a customer up; None if there is none (any more)."""
+    return _find(Q(pk=user_id))
+
+
+def find_contact_by_email(*, email: str) -> Contact | None:
+    """Look a customer up by mail address, in any case; None if there is none."""
+    return _find(Q(email__iexact=email.strip())) if "\x00" not in email else None
+
+
+def list_not_customers(*, user_ids: Collection[int]) -> dict[int, bool]:
+    """Tell which of these ids are staff (True) or are no longer active (False): one query."""
+    found = User.objects.filter(pk__in=user_ids).filter(Q(is_staff=True) | Q(is_active=False))
+    return dict(found.values_list("pk", "is_staff"))
+
+
+def _find(condition: Q) -> Contact | None:
+    verified = EmailAddress.objects.filter(user=OuterRef("pk"), email__iexact=OuterRef("email"), verified=True)
+    user = User.objects.filter(condition).annotate(is_verified=Exists(verified)).first()
+    if user is None:
+        return None
+    return Contact(
+        user_id=user.pk,
+        email=user.email,
+        first_name=user.first_name,
+        is_active=user.is_active,
+        is_staff=user.is_staff,
+        is_verified=user.is_verified,
+    )
