@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from cart import store, stream
+from cart import restoring, store, stream
 from cart.conf import conf
 from cart.models import CartRecord
 from cart.restoring import to_fields
@@ -54,17 +54,6 @@ def compare() -> int:
                 store.restore(owner=record.owner, version=stored.version, cart=stored.cart, saved=stored.saved)
                 restored += 1
             else:
-                _clear_orders(record)
+                for order in record.ordered:
+                    restoring.clear_order(record.owner, order)
     return restored
-
-
-def _clear_orders(record: CartRecord) -> None:
-    """Take out what was ordered, order by order; the script knows which it has seen."""
-    for order in record.ordered:
-        store.change(
-            owner=record.owner,
-            operation_id=f"order-{order['number']}",
-            operations=[{"op": "order", "number": order["number"], "lines": order["lines"]}],
-            reason="order",
-            is_forced=True,
-        )

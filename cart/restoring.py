@@ -52,7 +52,7 @@ def to_fields(record: CartRecord) -> Stored:
     if record.state == CartRecord.State.MERGED:
         return Stored(record.version, {**cart, "@state": "merged"}, {})
     rows = {row["sku_id"]: dict(row) for row in record.lines}
-    cleared: list[str] = json.loads(marks.get("@cleared", "[]"))
+    cleared = read_cleared(marks)
     for order in [order for order in record.ordered if order["number"] not in cleared]:
         subtract(rows, order["lines"])
         cleared.append(order["number"])
@@ -62,6 +62,26 @@ def to_fields(record: CartRecord) -> Stored:
     if saved:
         cart["@saved_count"] = str(len(saved))
     return Stored(record.version, cart, saved)
+
+
+def read_cleared(marks: Mapping[str, str]) -> list[str]:
+    """List the orders that a cart was cleared of."""
+    cleared: list[str] = json.loads(marks.get("@cleared", "[]"))
+    return cleared
+
+
+def clear_order(owner: str, order: Mapping[str, Any]) -> None:
+    """Take an order of the record out of the live cart; the script knows which it has seen.
+
+    :raises CartsUnavailableError: if Redis cannot answer now.
+    """
+    store.change(
+        owner=owner,
+        operation_id=f"order-{order['number']}",
+        operations=[{"op": "order", "number": order["number"], "lines": order["lines"]}],
+        reason="order",
+        is_forced=True,
+    )
 
 
 def subtract(rows: dict[str, dict[str, Any]], quantities: Mapping[str, int]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from cart import restoring, store, stream
+from cart.auditing import list_disagreements
 from cart.codec import decode_cart, decode_lines, encode_receipt, from_micros
 from cart.conf import conf
 from cart.deferring import iterate_deferred, list_deferred
@@ -39,6 +40,7 @@ __all__ = [
     "is_version",
     "iterate_deferred",
     "list_deferred",
+    "list_disagreements",
     "pending_merge",
     "recorder_status",
     "view_cart",

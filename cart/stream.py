@@ -219,6 +219,23 @@ def drop_consumers(*, partition: int, idle_ms: int) -> int:
         return 0
 
 
+def list_owners(*, begins: str = "", most: int | None = None) -> list[str]:
+    """Name the owners of live carts that begin so, at most `most`; walks the keys without stopping the server.
+
+    :raises CartsUnavailableError: if Redis cannot answer now.
+    """
+
+    def use(client: Client) -> list[str]:
+        found: list[str] = []
+        for name in client.scan_iter(match=f"cart:{{*}}:{begins}*", count=1_000):
+            found.append(name.partition("}:")[2])
+            if len(found) == most:
+                break
+        return found
+
+    return store.run(use)
+
+
 def give_sign(sign: Sign) -> None:
     """Leave a sign of life for a minute.
 

@@ -1,5 +1,6 @@
 """What can be done to carts: one function a use case."""
 
+from cart.auditing import repair as repair_record
 from cart.services.answering import answer_merge
 from cart.services.changing import (
     add_line,
@@ -38,6 +39,7 @@ __all__ = [
     "remove_code",
     "remove_line",
     "remove_saved",
+    "repair_record",
     "retry_dead_letter",
     "save_line",
     "set_quantity",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from cart import selectors as carts
+from cart import services as cart
+from cart.errors import CartsUnavailableError
 from inventory import selectors as stock
 from inventory import services as inventory
 from inventory import watching
 from shop.checkout import selectors as checkout
+from shop.core import clock
 from shop.core.conf import conf
 from shop.watch.types import Finding, Section
 
@@ -56,8 +60,21 @@ def _fix_ghost(finding: Finding) -> str:
     return "released" if is_released else "over already"
 
 
+def _find_disagreements(is_whole: bool) -> tuple[Finding, ...]:  # noqa: FBT001 - one argument, as sections have it
+    try:
+        found = carts.list_disagreements(is_whole=is_whole, now=clock.now())
+    except CartsUnavailableError:
+        return (Finding("carts", "redis", "the carts' server cannot answer: nothing was compared"),)
+    return tuple(Finding("carts", one.name, one.detail) for one in found)
+
+
+def _fix_disagreement(finding: Finding) -> str:
+    return cart.repair_record(name=finding.subject, now=clock.now())
+
+
 SECTIONS: tuple[Section, ...] = (
     Section("stock", _find_drift, _fix_drift),
     Section("sweep", _find_overdue, _fix_overdue),
     Section("reservations", _find_ghosts, _fix_ghost),
+    Section("carts", _find_disagreements, _fix_disagreement),
 )

@@ -1,0 +1,125 @@
+"""Sign-ins whose process is killed in the middle of a merge, and sign-ins while Redis is away."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from cart import identity, selectors, services
+from cart.errors import CartFrozenError, CartMergedError
+from cart.types import CartRef, CartState
+from shop.accounts.models import User
+from shop.core.ids import hash_token, new_token
+from shop.embedded.ports import free_port
+from tests.cart.helpers import NOW, customer, make_sku, quantities
+from tests.conftest import RunProcess
+
+pytestmark = [pytest.mark.fault, pytest.mark.django_db(transaction=True)]
+
+PASSWORD = "trolley-demo-1"
+
+MERGE_AND_DIE = """
+import os, signal, sys
+import django
+django.setup()
+from cart import services, store
+from cart.types import CartRef, MergePolicy
+from shop.core import clock
+step, owner, user_id, policy = sys.argv[1:]
+real = getattr(store, step)
+def done_and_dead(**arguments):
+    answer = real(**arguments)
+    if getattr(answer, "status", "ok") != "absent":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answer
+setattr(store, step, done_and_dead)
+services.merge_guest_cart(guest_ref=CartRef("g", owner[2:]), user_id=int(user_id), policy=MergePolicy(policy),
+                          now=clock.now())
+"""
+
+
+def guest_with(token: str, **lines: int) -> CartRef:
+    """Make a guest's cart."""
+    ref = CartRef("g", hash_token(token))
+    for sku_id, quantity in lines.items():
+        services.set_quantity(ref=ref, sku_id=sku_id, quantity=quantity, now=NOW)
+    return ref
+
+
+@pytest.mark.parametrize("policy", ["sum", "prompt"])
+@pytest.mark.parametrize("step", ["freeze", "change", "tombstone"])
+def test_a_sign_in_killed_after_any_step_is_finished_by_the_next_and_joins_once(
+    run_process: RunProcess, step: str, policy: str
+) -> None:
+    make_sku("MUG")
+    make_sku("LAMP")
+    guest = guest_with(new_token(), MUG=2, LAMP=3)
+    services.add_line(ref=customer(7), sku_id="MUG", quantity=1, now=NOW)
+
+    with run_process([sys.executable, "-c", MERGE_AND_DIE, step, guest.owner, "7", policy]) as process:
+        assert process.wait(seconds=60) in (-9, 137), process.output()
+    refusal = CartMergedError if step == "tombstone" else CartFrozenError
+    with pytest.raises(refusal):
+        services.add_line(ref=guest, sku_id="MUG", quantity=1, now=NOW)
+    result = services.merge_guest_cart(guest_ref=guest, user_id=7, now=NOW)
+
+    cart = selectors.get_cart(ref=customer(7))
+    assert quantities(cart) == {"MUG": 3 if policy == "sum" else 1, "LAMP": 3}
+    assert sorted(line.guest for line in result.receipt) == [2, 3]
+    assert (cart.question is not None) == (policy == "prompt")
+    assert selectors.get_cart(ref=guest).state is CartState.MERGED
+    again = services.merge_guest_cart(guest_ref=guest, user_id=7, now=NOW)
+    assert (again.was_replayed, again.receipt) == (True, result.receipt)
+    assert selectors.get_cart(ref=customer(7)).lines == cart.lines
+
+
+def test_redis_away_at_sign_in_lets_the_customer_in_and_the_merge_follows(settings: Settings) -> None:
+    make_sku("MUG")
+    token = new_token()
+    guest_with(token, MUG=2)
+    User.objects.create_user("ada@example.com", PASSWORD)
+    client = Client()
+    client.cookies[identity.COOKIE] = token
+    there = settings.CART
+
+    settings.CART = replace(there, redis_url=f"redis://127.0.0.1:{free_port()}/0")
+    answer = client.post(reverse("account_login"), {"login": "ada@example.com", "password": PASSWORD})
+    assert answer.status_code == 302
+    assert "_auth_user_id" in client.session
+    assert client.cookies[identity.COOKIE].value == token
+
+    settings.CART = there
+    page = client.get("/cart/")
+    assert page.status_code == 200
+    user = User.objects.get()
+    assert quantities(selectors.get_cart(ref=customer(user.pk))) == {"MUG": 2}
+    assert client.cookies[identity.COOKIE].value == ""
+
+
+def test_signing_out_in_the_middle_leaves_both_carts_whole_for_the_next_sign_in(run_process: RunProcess) -> None:
+    make_sku("MUG")
+    user = User.objects.create_user("ada@example.com", PASSWORD)
+    token = new_token()
+    guest = guest_with(token, MUG=2)
+    with run_process([sys.executable, "-c", MERGE_AND_DIE, "freeze", guest.owner, str(user.pk), "max"]) as process:
+        process.wait(seconds=60)
+    client = Client()
+    client.force_login(user)
+    client.logout()
+    client.cookies[identity.COOKIE] = token
+
+    # Whoever has the guest's cookie meets the half-done merge with the next change; it is finished, not undone.
+    answer = client.put(
+        "/api/v1/cart/items/MUG",
+        {"quantity": 1},
+        content_type="application/json",
+        headers={"Sec-Fetch-Site": "same-origin"},
+    )
+    assert answer.status_code == 201
+    assert quantities(selectors.get_cart(ref=customer(user.pk))) == {"MUG": 2}
+    assert client.cookies[identity.COOKIE].value != token
