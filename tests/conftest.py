@@ -42,6 +42,8 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 
+from shop.core import limits
+from shop.core import redis as redis_calls
 from shop.embedded import addresses, servers
 from shop.embedded.ports import free_port
 from shop.embedded.processes import Program, bury, end, has_ended, start
@@ -82,6 +84,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _fresh_redis(request: pytest.FixtureRequest) -> None:
     """Empty the cart store and the cache before a test that may touch them."""
+    # What an earlier test did to a server is forgotten: neither circuit breaker nor limits stay at rest.
+    redis_calls._breaker.cache_clear()
+    limits._resting_until = 0.0
     names = {"db", "transactional_db", "client", "cart_redis", "clean_cache"}
     if names & set(request.fixturenames) or request.node.get_closest_marker("django_db"):
         _flush(settings.CART.redis_url)
