@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 from urllib.parse import quote
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
-
 from shop.catalog.errors import CursorInvalidError, ProductUnknownError, SkuUnknownError
-from shop.catalog.models import Product, Sku
 from shop.catalog.pictures import picture_url
 from shop.catalog.rules import canonical_sku_id, search_words, sku_title
 from shop.catalog.types import Page, ProductCard, SkuCard, SkuSlice
@@ -22,9 +22,12 @@ from shop.core.errors import ErrorDetail
 
 PAGE_SIZE = 24
 SLICE_LIMIT = 100
+_SPECIAL = re.compile(r"[\\%_]")
+"""What means something in a pattern for LIKE."""
 
 
 _CARD = "s.sku_id, s.options, s.is_sellable, t.title, t.slug"
+"""What `_read_card` reads."""
 SKU_ROWS = "catalog_sku s JOIN catalog_product t ON t.id = s.product_id"
 """SKUs (`s`: `sku_id`) with their products (`t`: `slug`, `category`), for other apps' statements about them."""
 _CARDS = f"SELECT {_CARD} FROM {SKU_ROWS} WHERE s.sku_id = ANY(%(sku_ids)s)"  # noqa: S608 - constants
@@ -68,50 +71,84 @@ def get_card(*, sku_id: str) -> SkuCard:
     return card
 
 
+_PRODUCT = "t.id, t.slug, t.title, t.category, t.description"
+_SOLD = "EXISTS (SELECT 1 FROM catalog_sku k WHERE k.product_id = t.id AND k.is_sellable)"
+# No word of the search (as a pattern) is found nowhere.
+_WORDS = """
+NOT EXISTS (
+  SELECT 1 FROM unnest(%(patterns)s::text[]) AS word
+   WHERE NOT (upper(t.title) LIKE upper(word) OR upper(t.description) LIKE upper(word)
+              OR upper(t.category) LIKE upper(word) OR {sku_id}))
+"""
+_ANY_SKU = "EXISTS (SELECT 1 FROM catalog_sku k WHERE k.product_id = t.id AND upper(k.sku_id) LIKE upper(word))"
+
+_ONE = f"""
+SELECT {_PRODUCT}, {_CARD}
+  FROM catalog_product t LEFT JOIN catalog_sku s ON s.product_id = t.id
+ WHERE t.slug = %(slug)s
+ ORDER BY s.position, s.id
+"""  # noqa: S608 - constants
+
+_LIST = f"""
+WITH found AS MATERIALIZED (
+  SELECT t.id, t.position FROM catalog_product t
+   WHERE {_SOLD} AND (%(category)s::text = '' OR t.category = %(category)s::text)
+     AND {_WORDS.format(sku_id=_ANY_SKU)}
+), counted AS (
+  SELECT count(*) AS products, greatest(1, ceil(count(*)::numeric / %(size)s))::int AS pages FROM found
+), shown AS (
+  SELECT f.id, f.position FROM found f ORDER BY f.position, f.id
+   LIMIT %(size)s OFFSET (SELECT (least(greatest(%(page)s::int, 1), c.pages) - 1) * %(size)s FROM counted c)
+)
+SELECT c.products, {_PRODUCT}, {_CARD}
+  FROM counted c
+  LEFT JOIN shown f ON true LEFT JOIN catalog_product t ON t.id = f.id LEFT JOIN catalog_sku s ON s.product_id = t.id
+ ORDER BY f.position, f.id, s.position, s.id
+"""  # noqa: S608 - constants
+
+_CATEGORIES = f"SELECT DISTINCT t.category FROM catalog_product t WHERE {_SOLD} ORDER BY t.category"  # noqa: S608 - constants
+
+_SKUS = f"""
+SELECT {_CARD} FROM {SKU_ROWS}
+ WHERE s.is_sellable AND s.sku_id > %(after)s
+   AND {_WORDS.format(sku_id="upper(s.sku_id) LIKE upper(word)")}
+ ORDER BY s.sku_id LIMIT %(limit)s
+"""  # noqa: S608 - constants
+
+
 def get_product(*, slug: str) -> ProductCard:
-    """Look up a product with all its SKUs, those no longer sold too (two queries).
+    """Look up a product with all its SKUs, those no longer sold too (one query).
 
     :raises ProductUnknownError: if there is none.
     """
-    product = (
-        Product.objects.filter(slug=slug).prefetch_related(_skus()).first()
-        if slug.isascii() and slug.isprintable()
-        else None
-    )
-    if product is None:
+    products = _read_products(prepared(_ONE, {"slug": slug})) if slug.isascii() and slug.isprintable() else ()
+    if not products:
         raise ProductUnknownError(slug)
-    return _product_card(product)
+    return products[0]
 
 
 def list_products(*, query: str, page: int, category: str = "") -> Page:
-    """List products with at least one SKU that is sold, 24 a page (three queries).
+    """List products with at least one SKU that is sold, 24 a page (one query).
 
     Each word of `query` must be found in the title, the description, the category or one of the SKU ids, in any case.
     A page below 1 is the first, one past the end the last.
     """
-    products = Product.objects.filter(Exists(Sku.objects.filter(product=OuterRef("pk"), is_sellable=True)))
-    for word in search_words(query):
-        products = products.filter(
-            Q(title__icontains=word)
-            | Q(description__icontains=word)
-            | Q(category__icontains=word)
-            | Exists(Sku.objects.filter(product=OuterRef("pk"), sku_id__icontains=word))
-        )
-    if category:
-        products = products.filter(category=" ".join(search_words(category)))
-    found = products.count()
+    asked = {
+        "patterns": _patterns(query),
+        "category": " ".join(search_words(category)),
+        "page": page,
+        "size": PAGE_SIZE,
+    }
+    rows = prepared(_LIST, asked)
+    found = rows[0][0]
     pages = max(1, -(-found // PAGE_SIZE))
-    number = min(max(page, 1), pages)
-    first = (number - 1) * PAGE_SIZE
-    shown = products.order_by("position", "id").prefetch_related(_skus())[first : first + PAGE_SIZE]
-    return Page(products=tuple(_product_card(product) for product in shown), number=number, pages=pages, found=found)
+    products = _read_products(row[1:] for row in rows if row[1] is not None)
+    return Page(products=products, number=min(max(page, 1), pages), pages=pages, found=found)
 
 
 def list_categories() -> tuple[str, ...]:
     """List the categories in which something is sold, by name (one query)."""
-    sold = Sku.objects.filter(product=OuterRef("pk"), is_sellable=True)
-    names = Product.objects.filter(Exists(sold)).order_by("category").values_list("category", flat=True).distinct()
-    return tuple(names)
+    return tuple(name for (name,) in prepared(_CATEGORIES))
 
 
 def list_skus(*, query: str, limit: int, cursor: str) -> SkuSlice:
@@ -121,23 +158,20 @@ def list_skus(*, query: str, limit: int, cursor: str) -> SkuSlice:
 
     :raises CursorInvalidError: if `cursor` was not given out by this function.
     """
-    skus = Sku.objects.filter(is_sellable=True).select_related("product").order_by("sku_id")
-    for word in search_words(query):
-        skus = skus.filter(
-            Q(sku_id__icontains=word)
-            | Q(product__title__icontains=word)
-            | Q(product__description__icontains=word)
-            | Q(product__category__icontains=word)
-        )
-    if cursor:
-        skus = skus.filter(sku_id__gt=_read_cursor(cursor))
     size = min(max(limit, 1), SLICE_LIMIT)
-    found = list(skus[: size + 1])
-    shown = found[:size]
-    return SkuSlice(
-        skus=tuple(_card(sku, sku.product) for sku in shown),
-        next_cursor=_write_cursor(shown[-1].sku_id) if len(found) > size else "",
-    )
+    after = _read_cursor(cursor) if cursor else ""
+    found = prepared(_SKUS, {"patterns": _patterns(query), "after": after, "limit": size + 1})
+    shown = tuple(_read_card(*row) for row in found[:size])
+    return SkuSlice(skus=shown, next_cursor=_write_cursor(shown[-1].sku_id) if len(found) > size else "")
+
+
+def _escaped(word: str) -> str:
+    return _SPECIAL.sub(r"\\\g<0>", word)
+
+
+def _patterns(query: str) -> list[str]:
+    """Write each word of a search as a pattern for LIKE."""
+    return [f"%{_escaped(word)}%" for word in search_words(query)]
 
 
 def _write_cursor(sku_id: str) -> str:
@@ -154,16 +188,8 @@ def _read_cursor(cursor: str) -> str:
     return text
 
 
-def _skus() -> Prefetch[Literal["skus"], QuerySet[Sku], str]:
-    return Prefetch("skus", queryset=Sku.objects.order_by("position", "id"))
-
-
 def _read_card(sku_id: str, options: str, is_sellable: bool, title: str, slug: str) -> SkuCard:  # noqa: FBT001 - a row
     return _make_card(sku_id, options, title, slug, is_sellable=is_sellable)
-
-
-def _card(sku: Sku, product: Product) -> SkuCard:
-    return _make_card(sku.sku_id, json.dumps(sku.options), product.title, product.slug, is_sellable=sku.is_sellable)
 
 
 @lru_cache(maxsize=10_000)
@@ -182,15 +208,21 @@ def _make_card(sku_id: str, options_json: str, title: str, slug: str, *, is_sell
     )
 
 
-def _product_card(product: Product) -> ProductCard:
-    skus = tuple(_card(sku, product) for sku in product.skus.all())
+def _read_products(rows: Iterable[tuple[Any, ...]]) -> tuple[ProductCard, ...]:
+    """Gather rows of `_PRODUCT` and `_CARD`, one a SKU and together by product, into products."""
+    return tuple(_product_card(product, list(group)) for product, group in groupby(rows, key=itemgetter(0, 1, 2, 3, 4)))
+
+
+def _product_card(product: tuple[Any, ...], rows: Sequence[tuple[Any, ...]]) -> ProductCard:
+    _id, slug, title, category, description = product
+    skus = tuple(_read_card(*row[5:]) for row in rows if row[5] is not None)
     face = next((sku for sku in skus if sku.is_sellable), None)
     return ProductCard(
-        slug=product.slug,
-        title=product.title,
-        category=product.category,
-        description=product.description,
-        image_url=picture_url(product.slug, face.options if face else ()),
-        url=f"/p/{product.slug}/",
+        slug=slug,
+        title=title,
+        category=category,
+        description=description,
+        image_url=picture_url(slug, face.options if face else ()),
+        url=f"/p/{slug}/",
         skus=skus,
     )

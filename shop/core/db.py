@@ -6,11 +6,12 @@ import functools
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 import psycopg
 from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.backends.utils import CursorDebugWrapper
 
 from shop.core.errors import BusyError, UnavailableError
 
@@ -35,6 +36,20 @@ def rows(sql: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> list[tuple
         return found
 
 
+class _LoggedCursor(CursorDebugWrapper):
+    """Logs a statement as it is written: what is prepared has no text with its values in it."""
+
+    def debug_sql(
+        self,
+        sql: str | None = None,
+        params: Any = None,  # noqa: ANN401 - Django's
+        use_last_executed_query: bool = False,  # noqa: FBT001, FBT002 - Django's
+        many: bool = False,  # noqa: FBT001, FBT002 - Django's
+    ) -> AbstractContextManager[None]:
+        """Log `sql`."""
+        return super().debug_sql(sql, params, use_last_executed_query=False, many=many)
+
+
 def prepared(sql: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """Run one hot read as `rows` does, but let PostgreSQL keep its plan.
 
@@ -44,7 +59,7 @@ def prepared(sql: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> list[t
     connection.ensure_connection()
     with connection.wrap_database_errors:
         bare: Any = psycopg.Cursor(connection.connection)
-    with connection.make_debug_cursor(bare) if connection.queries_logged else connection.make_cursor(bare) as cursor:
+    with _LoggedCursor(bare, connection) if connection.queries_logged else connection.make_cursor(bare) as cursor:
         cursor.execute(sql, params)
         found: list[tuple[Any, ...]] = cursor.fetchall()
         return found

@@ -112,7 +112,7 @@ def test_the_list_costs_the_same_for_one_product_as_for_a_page(
         sell(f"SKU-{number}", f"Thing {number}")
     with CaptureQueriesContext(connection) as queries:
         client.get("/?q=thing")
-    assert len(queries) == 6, [query["sql"][:90] for query in queries]
+    assert len(queries) == 4, [query["sql"][:90] for query in queries]
 
 
 def test_the_picture_of_a_product_is_kept_for_ever(client: Client) -> None:
