@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 
 from babel.numbers import format_currency, get_currency_precision
 
@@ -71,7 +71,13 @@ class Money:
 
         The digits after the point are the currency's own (CLDR, through Babel): 2 for GBP, 0 for JPY, 3 for KWD.
         """
-        return format_currency(self.decimal, self.currency, locale=locale)
+        return _written(self, locale)
+
+
+@lru_cache(maxsize=10_000)
+def _written(amount: Money, locale: str) -> str:
+    # The same few prices are written over and over.
+    return format_currency(amount.decimal, amount.currency, locale=locale)
 
 
 def total(amounts: tuple[Money, ...] | list[Money], currency: str) -> Money:
