@@ -10,8 +10,7 @@ from shop.core.db import failures_named, rows, statement
 
 RENEW = f"""
 UPDATE inventory_reservation r
-   SET expires_at = greatest(r.expires_at, clock_timestamp() + make_interval(secs => %(seconds)s)),
-       renewals = r.renewals + 1
+   SET expires_at = r.expires_at + make_interval(secs => %(seconds)s), renewals = r.renewals + 1
  WHERE r.id = %(id)s AND r.state = 'soft' AND r.expires_at > clock_timestamp() AND r.renewals < %(limit)s
 RETURNING {VIEW_COLUMNS}
 """  # noqa: S608 - put together from constants
@@ -30,7 +29,7 @@ RETURNING {VIEW_COLUMNS}
 
 
 def renew(*, reservation_id: str) -> ReservationView:
-    """Let a live reservation end a full `INVENTORY_SOFT_TTL_SECONDS` from now, but never sooner than it would.
+    """Let a live reservation end `INVENTORY_SOFT_TTL_SECONDS` later than it would, however early that is asked for.
 
     :raises RenewalLimitError: if it was renewed `INVENTORY_RENEWALS` times already.
     :raises ReservationExpiredError: if it is over or overdue.
