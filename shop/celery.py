@@ -41,7 +41,7 @@ def _close_pools(**_: object) -> None:
             close_pool()
 
 
-def beat_schedule(*, sweep_seconds: int, dispatch_seconds: int) -> dict[str, dict[str, Any]]:
+def beat_schedule(*, sweep_seconds: int, dispatch_seconds: int, scan_seconds: int) -> dict[str, dict[str, Any]]:
     """Say which task is woken how often.
 
     A wake-up that no worker took before the next one is due expires, so that a dead worker leaves no pile behind.
@@ -53,6 +53,10 @@ def beat_schedule(*, sweep_seconds: int, dispatch_seconds: int) -> dict[str, dic
         "shop.checkout.tasks.process_webhooks": 10,
         "shop.checkout.tasks.reconcile_payments": 60,
         "notifications.tasks.dispatch_messages": dispatch_seconds,
+        "notifications.tasks.send_reminders": dispatch_seconds,
+        "notifications.tasks.detect_idle_carts": scan_seconds,
+        "notifications.tasks.sweep_idle_carts": 3_600,
+        "notifications.tasks.follow_events": 300,
         "shop.watch.tasks.check_shop": 300,
         "cart.tasks.prune_records": 86_400,
     }

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from cart import idle
@@ -24,6 +24,7 @@ from notifications.services import handing, judging, reminders
 from notifications.services.detecting import is_behind
 from notifications.services.judging import Around, Case
 from notifications.types import EventState, MessageKind, MessageState
+from shop.core.db import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, sqlstate
 from shop.core.privacy import mask
 
 log = structlog.get_logger(__name__)
@@ -78,7 +79,14 @@ def _send(message: Message, token: uuid.UUID, server: BaseEmailBackend, now: dat
     except (OSError, smtplib.SMTPException) as error:
         log.warning("mail_server_not_there", error=type(error).__name__)
         return None
-    passed = _pass_gates(message, token, now)
+    try:
+        passed = _pass_gates(message, token, now)
+    except OperationalError as error:
+        if sqlstate(error) not in (LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED):
+            raise
+        # Somebody keeps the cart's record locked, such as an order under way: the others need not wait for that.
+        _wait(message, token, "cart_busy", due_at=now + WAIT, late_by=timedelta())
+        return False
     if passed is None:
         return False
     try:

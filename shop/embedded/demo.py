@@ -222,9 +222,11 @@ def _prepare(
     supervisor.say("demo", "Bringing the database up to date ...")
     supervisor.run_step(household, step("migrate", "migrate", "--noinput", "--verbosity=0"), stop)
     supervisor.run_step(household, step("data", "load_demo"), stop)
+    reminders = supervisor.begin(household, step("reminders", "load_demo_reminders"))
     if statics is not None:
         supervisor.wait_for_step(household, statics, stop)
         stamp.write_text(digest)
+    supervisor.wait_for_step(household, reminders, stop)
 
 
 def _static_digest() -> str:

@@ -254,6 +254,7 @@ CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = beat_schedule(
     sweep_seconds=INVENTORY.sweep_seconds,
     dispatch_seconds=NOTIFICATIONS.dispatch_seconds,
+    scan_seconds=NOTIFICATIONS.scan_seconds,
 )
 
 # ---------------------------------------------------------------- logs

@@ -1,0 +1,182 @@
+"""Reminders with many detectors, many workers, and a customer who orders at the same moment."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.db import connection
+
+from cart import idle
+from cart import services as carts
+from cart.models import CartRecord
+from cart.types import CartRef
+from notifications import services
+from notifications.models import Abandonment, Message
+from notifications.services import handing, reminding
+from shop.checkout import following
+from shop.core import clock
+from tests.checkout.helpers import ADDRESS, make_sku, pay, start
+from tests.checkout.helpers import fill as fill_checkout
+from tests.notifications.carts import leave_cart, make_campaign, make_customer
+from tests.races.rivals import held_open, meet, running, wait_until_blocked
+
+pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
+
+CARTS = 12
+WORKERS = 6
+
+
+def leave_carts() -> None:
+    """Let some customers have left carts in a running campaign."""
+    make_sku()
+    for _ in range(CARTS):
+        leave_cart(make_customer())
+    make_campaign()
+
+
+def test_many_detectors_and_workers_make_one_event_and_one_mail_each() -> None:
+    leave_carts()
+    now = clock.now()
+
+    def work(number: int) -> int:
+        services.detect(now=now, is_sweep=bool(number % 2))
+        return services.send_reminders(now=now)
+
+    answers = meet(WORKERS, work)
+    while services.send_reminders(now=now):
+        pass
+
+    assert not [answer for answer in answers if isinstance(answer, Exception)]
+    assert Abandonment.objects.count() == Message.objects.count() == CARTS
+    assert len(mail.outbox) == CARTS
+    assert len({sent.to[0] for sent in mail.outbox}) == CARTS
+
+
+def test_twin_without_claim_and_mark_mails_many_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    leave_carts()
+    now = clock.now()
+    services.detect(now=now)
+    claim = handing._CLAIM.replace("FOR NO KEY UPDATE SKIP LOCKED", "")
+    claim = claim.replace("(state = 'due' OR (state = 'unknown' AND kind = 'order'))", "state <> 'sent'")
+    monkeypatch.setattr(handing, "_CLAIM", claim)
+    true_gates = reminding._pass_gates
+
+    def pass_gates(message: Message, token: Any, at: Any) -> Any:
+        Message.objects.filter(pk=message.pk).exclude(state="sent").update(state="claimed", claim_token=token)
+        return true_gates(message, token, at)
+
+    monkeypatch.setattr(reminding, "_pass_gates", pass_gates)
+    meet(WORKERS, lambda _: services.send_reminders(now=now))
+    assert len(mail.outbox) > CARTS
+
+
+def order_of(user_id: int) -> None:
+    """Let a customer order what is in the cart."""
+    ref = CartRef("u", str(user_id))
+    view = fill_checkout(start(ref), ref, email=f"buyer{user_id}@example.com")
+    pay(view, ref)
+
+
+def test_a_worker_waits_for_an_order_that_has_begun_and_then_sees_it() -> None:
+    make_sku()
+    user = make_customer()
+    leave_cart(user)
+    make_campaign()
+    services.detect(now=clock.now())
+    assert ADDRESS["country"] == "GB"
+    record = CartRecord.objects.get()
+
+    def convert() -> None:
+        """Do to the cart's record what the order's transaction does, which inserts the order before it commits."""
+        carts.convert_record(
+            ref=CartRef("u", str(user.pk)), content_version=record.content_version, lines=[], order_number="ord_1"
+        )
+        CartRecord.objects.filter(pk=record.pk).update(state="merged")
+
+    may_begin = threading.Event()
+
+    def work() -> int:
+        assert may_begin.wait(30)
+        return services.send_reminders(now=clock.now())
+
+    with running(work) as worker:
+        with held_open(convert):
+            may_begin.set()
+            wait_until_blocked()
+            assert not worker.done()
+        assert worker.result(30) == 0
+    assert Message.objects.get().reason == "cart_gone"
+    assert mail.outbox == []
+
+
+def test_twin_that_reads_the_record_without_its_lock_mails_a_buyer(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_sku()
+    user = make_customer()
+    leave_cart(user)
+    make_campaign()
+    services.detect(now=clock.now())
+    record = CartRecord.objects.get()
+    monkeypatch.setattr(idle, "lock_record", lambda *, record_id: idle._recorded(CartRecord.objects.get(pk=record_id)))
+    with held_open(lambda: CartRecord.objects.filter(pk=record.pk).update(state="merged")):
+        assert services.send_reminders(now=clock.now()) == 1
+
+
+def test_a_whole_purchase_between_the_gates_facts_and_the_lock_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_sku()
+    user = make_customer()
+    leave_cart(user)
+    make_campaign()
+    services.detect(now=clock.now())
+    true_lock = idle.lock_record
+
+    def lock(*, record_id: int) -> Any:
+        monkeypatch.setattr(idle, "lock_record", true_lock)
+        with running(lambda: order_of(user.pk)) as purchase:
+            purchase.result(30)
+        return true_lock(record_id=record_id)
+
+    monkeypatch.setattr(idle, "lock_record", lock)
+    assert services.send_reminders(now=clock.now()) == 0
+    assert mail.outbox == []
+    message = Message.objects.get(kind="recovery")
+    assert message.reason in ("order_since", "cart_empty", "cart_changed")
+    assert following.has_ordered_since(user_id=user.pk, email="", since=clock.now() - timedelta(hours=1))
+
+
+def test_the_scan_goes_by_its_index_wherever_it_is() -> None:
+    make_sku()
+    for _ in range(3):
+        leave_cart(make_customer())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO cart_cartrecord (owner, user_id, version, content_version, lines, saved, marks, ordered,"
+            " units, value_minor, currency, last_activity_at, state)"
+            " SELECT 'x:' || n, CASE WHEN n %% 5 = 0 THEN n END, 1, 1, '[]', '[]', '{}', '[]', 1, 100, 'GBP', now() - n * interval '1 second',"
+            " 'active'"
+            " FROM generate_series(1000000, 1010000) AS n",
+            {},
+        )
+        cursor.execute("ANALYZE cart_cartrecord")
+        now = clock.now()
+        params = {"before": now, "since": now - timedelta(days=60), "after_at": now - timedelta(days=12)}
+        cursor.execute(f"EXPLAIN {idle.IDLE}", {**params, "after_id": 0, "limit": 100})
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "cart_idle_scan" in plan
+    assert "Sort" not in plan
+
+
+def test_a_cart_that_stays_locked_holds_up_no_other_mail() -> None:
+    make_sku()
+    for _ in range(2):
+        leave_cart(make_customer())
+    make_campaign()
+    services.detect(now=clock.now())
+    first = CartRecord.objects.order_by("pk")[0]
+    with held_open(lambda: CartRecord.objects.filter(pk=first.pk).update(units=2)):
+        assert services.send_reminders(now=clock.now()) == 1
+    assert Message.objects.get(state="due").reason == "cart_busy"
+    assert services.send_reminders(now=clock.now() + timedelta(minutes=2)) == 1
