@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -57,6 +59,12 @@ REASON_WORDS = {
 """What changed a cart, for staff."""
 
 
+def code_off_words(off: CodeOff) -> str:
+    """Say that a discount code takes nothing off, and why."""
+    why = words(refusal_of(replace(off, label=""))).detail
+    return _("%(code)s takes nothing off now. %(why)s") % {"code": off.label, "why": why}
+
+
 def notice_words(notice: Notice) -> str:  # noqa: PLR0911 - a table
     """Put one change that the shopper did not make into a line of the digest."""
     title = notice.title
@@ -79,8 +87,7 @@ def notice_words(notice: Notice) -> str:  # noqa: PLR0911 - a table
             return _("%(title)s is no longer sold") % {"title": title}
         case "code_off":
             minimum = notice.now if isinstance(notice.now, Money) else None
-            why = words(refusal_of(CodeOff(0, "", notice.reason, minimum))).detail
-            return _("%(code)s takes nothing off now. %(why)s") % {"code": title, "why": why}
+            return code_off_words(CodeOff(0, title, notice.reason, minimum))
         case "merged":
             return _("We joined two carts")
         case _:

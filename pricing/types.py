@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 from shop.core.money import Money
 
@@ -128,3 +130,33 @@ class IssuedCode:
     code_id: int
     code: str
     label: str
+
+
+def reduction_rows(reductions: Iterable[Reduction]) -> list[dict[str, Any]]:
+    """Write reductions as JSON, for a quote that is frozen."""
+    return [asdict(reduction) for reduction in reductions]
+
+
+def read_reductions(rows: Iterable[Mapping[str, Any]]) -> tuple[Reduction, ...]:
+    """Read what `reduction_rows` wrote."""
+    return tuple(
+        Reduction(
+            **{
+                **row,
+                "kind": ReductionKind(row["kind"]),
+                "combines": Combining(row["combines"]),
+                "sku_ids": tuple(row["sku_ids"]),
+            }
+        )
+        for row in rows
+    )
+
+
+def discount_rows(discounts: Iterable[Discount]) -> list[dict[str, Any]]:
+    """Write discounts as JSON; the currency is that of what they stand in."""
+    return [{**asdict(discount), "amount": discount.amount.minor} for discount in discounts]
+
+
+def read_discounts(rows: Iterable[Mapping[str, Any]], currency: str) -> tuple[Discount, ...]:
+    """Read what `discount_rows` wrote."""
+    return tuple(Discount(**{**row, "amount": Money(row["amount"], currency)}) for row in rows)

@@ -7,7 +7,7 @@ from typing import Any
 
 from cart.types import Cart, CartView, CartWarning, LineView, Notice, ReceiptLine
 from cart.wording import notice_words
-from pricing.types import Discount
+from pricing.api import discount_json
 from shop.catalog.types import SkuCard
 from shop.core.clock import isoformat
 from shop.core.errors import ErrorDetail
@@ -87,16 +87,6 @@ def _card(card: SkuCard | None) -> dict[str, Any]:
     if card is None:
         return {"title": None, "options": {}, "image": None, "url": None}
     return {"title": card.title, "options": dict(card.options), "image": card.image_url, "url": card.url}
-
-
-def discount_json(discount: Discount) -> dict[str, Any]:
-    """Write what one promotion or code takes off; of a personal code only its beginning."""
-    return {
-        "kind": discount.kind,
-        "name": discount.name,
-        "code": discount.label or None,
-        "amount": money_json(discount.amount),
-    }
 
 
 def _notice(notice: Notice, cart: Cart) -> dict[str, Any]:

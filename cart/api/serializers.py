@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from cart.types import MergeOutcome, MergePolicy
 from inventory.types import AvailabilityState
+from pricing.api import DiscountSchema
 from shop.core.fields import ChoiceField, IntegerField, StrictSerializer, TextField
 from shop.core.representations import MoneySchema, choices_of
 
@@ -142,15 +143,6 @@ class LineSchema(serializers.Serializer[Any]):
     price = PriceSchema(required=False)
     line_total = MoneySchema(required=False, allow_null=True)
     availability = LineAvailabilitySchema(required=False)
-
-
-class DiscountSchema(serializers.Serializer[Any]):
-    """What one promotion or discount code takes off."""
-
-    kind = serializers.ChoiceField(choices=["promotion", "code"])
-    name = serializers.CharField()
-    code = serializers.CharField(allow_null=True, help_text="The code; of a personal one only its beginning.")
-    amount = MoneySchema(help_text="Above 0.")
 
 
 class TotalsSchema(serializers.Serializer[Any]):

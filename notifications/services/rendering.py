@@ -72,6 +72,10 @@ def _confirmation(message: Message, now: datetime) -> Letter:
                 {"line": line, "unit_price": format_money(line.unit_price), "total": format_money(line.line_total)}
                 for line in order.lines
             ],
+            "discounts": [
+                {"name": f"{d.name} ({d.label})" if d.label else d.name, "amount": format_money(d.amount)}
+                for d in order.discounts
+            ],
             "total": format_money(order.total),
             "link": settings.BASE_URL + reverse("orders:link", args=[token]),
         }

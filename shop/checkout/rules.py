@@ -63,14 +63,23 @@ def price_changes(
     )
 
 
-def must_be_agreed(quote: PriceQuote, changes: Iterable[PriceChange], accepted_total: int | None) -> bool:
+def must_be_agreed(
+    quote: PriceQuote,
+    changes: Iterable[PriceChange],
+    accepted_total: int | None,
+    *,
+    shown_total: int | None = None,
+) -> bool:
     """Tell whether the shopper still has to agree before anything is reserved.
 
     Whoever names a total has agreed to that much and no more: a lower quote is to their advantage and only told.
-    Whoever names none is asked when any line rose.
+    Whoever names none is asked when any line rose, when a code takes nothing off, or when all of it costs more than
+    `shown_total`, which was the last that they saw.
     """
     if accepted_total is not None:
         return quote.total.minor > accepted_total
+    if quote.codes_off or (shown_total is not None and quote.total.minor > shown_total):
+        return True
     return any(change.now > change.was for change in changes)
 
 

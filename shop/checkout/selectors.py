@@ -15,6 +15,7 @@ from django.db.models import Min, Q, QuerySet
 from inventory import selectors as inventory
 from inventory.errors import ReservationUnknownError
 from inventory.types import ReservationState, ReservationView
+from pricing.types import read_discounts
 from shop.catalog import selectors as catalog
 from shop.checkout import access, models, rules
 from shop.checkout.errors import CheckoutCancelledError, CheckoutUnknownError, OrderUnknownError, PaymentUnknownError
@@ -270,6 +271,7 @@ def _checkout_view(row: models.Checkout, now: datetime, known: ReservationView |
                 line_total=Money(line.line_total_minor, row.currency),
                 price_at_add=None if line.price_at_add_minor is None else Money(line.price_at_add_minor, row.currency),
                 card=cards.get(line.sku_id),
+                discount=Money(line.discount_minor, row.currency),
             )
             for line in lines
         ),
@@ -294,6 +296,7 @@ def _checkout_view(row: models.Checkout, now: datetime, known: ReservationView |
         decline_reason=payment.reason if payment and has_failed else "",
         action_url=_action_url(payment) if payment else "",
         refund=Money(payment.amount_minor, payment.currency) if payment and _came_too_late(payment) else None,
+        discounts=read_discounts(row.discounts, row.currency),
     )
 
 
@@ -337,6 +340,7 @@ def _order_view(row: models.Order) -> OrderView:
                 unit_price=Money(line.unit_price_minor, row.currency),
                 line_total=Money(line.line_total_minor, row.currency),
                 image_url=line.image_url,
+                discount=Money(line.discount_minor, row.currency),
             )
             for line in row.lines.all()
         ),
@@ -344,6 +348,7 @@ def _order_view(row: models.Order) -> OrderView:
         total=Money(row.total_minor, row.currency),
         payment_state=PaymentState(row.payment.state),
         owner=row.owner,
+        discounts=read_discounts(row.discounts, row.currency),
         language=row.language,
     )
 

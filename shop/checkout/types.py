@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from inventory.types import ReservationState
+from pricing.types import Discount
 from shop.catalog.types import SkuCard
 from shop.core.money import Money
 
@@ -75,8 +76,10 @@ class CheckoutLine:
     quantity: int
     unit_price: Money
     line_total: Money
+    """At the unit price; `discount` comes off it."""
     price_at_add: Money | None
     card: SkuCard | None
+    discount: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ class CheckoutView:
     """Where the last payment has to be confirmed; empty if nothing is to be confirmed."""
     refund: Money | None = None
     """What is given back of a payment that came after the items were sold; None if the last one did not."""
+    discounts: tuple[Discount, ...] = ()
 
     @property
     def units(self) -> int:
@@ -144,6 +148,7 @@ class OrderLineView:
     unit_price: Money
     line_total: Money
     image_url: str
+    discount: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,7 @@ class OrderView:
     payment_state: PaymentState
     owner: str = ""
     """Whose order it is, as in `Principal.owner`. For services, never shown."""
+    discounts: tuple[Discount, ...] = ()
     language: str = ""
     """The language it was placed in, empty if unknown."""
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from django.core import mail
 
+from notifications import services as notifications
 from pricing import services as pricing
+from pricing.models import DiscountCode, Promotion
 from pricing.types import ReductionKind
-from tests.web.helpers import sell, shopper_with
+from shop.core import clock
+from tests.web.helpers import sell, shopper_with, to_review
 from tests.web.shopper import Shopper
 
 pytestmark = pytest.mark.django_db
@@ -73,3 +77,44 @@ def test_a_field_sent_twice_is_no_code(shopper: Shopper) -> None:
     form = shopper.fields_of("Apply code") | {"code": ["NONE", "WELCOME10"]}
 
     assert shopper.client.post("/cart/codes/", form).status_code == 422
+
+
+def test_discounts_stand_on_every_page_up_to_the_order_and_in_its_mail(shopper: Shopper) -> None:
+    shopper.press("Apply code", code="WELCOME10")
+    to_review(shopper)
+
+    for _ in range(2):
+        assert shopper.sees("Subtotal £10.00 Welcome (WELCOME10) −£1.00")
+        if shopper.can_press("Pay £9.00"):
+            shopper.press("Pay £9.00")
+    assert shopper.sees("Thank you for your order")
+    notifications.queue_order_mails(now=clock.now())
+    notifications.dispatch_messages(now=clock.now())
+    (letter,) = mail.outbox
+    assert "Welcome (WELCOME10): −£1.00" in letter.body
+    assert "Total: £9.00" in letter.body
+
+
+def test_a_code_that_went_to_another_is_said_with_the_total_without_it(shopper: Shopper) -> None:
+    DiscountCode.objects.update(max_uses=1)
+    shopper.press("Apply code", code="WELCOME10")
+    to_review(shopper)
+    DiscountCode.objects.update(used=1)
+
+    shopper.press("Pay £9.00")
+
+    assert shopper.sees("WELCOME10 takes nothing off now. This discount code has been used up.")
+    shopper.press("Continue at £10.00")
+    shopper.press("Continue to review", provider_token="ok")
+    assert shopper.press("Pay £10.00").sees("Thank you for your order")
+
+
+def test_a_total_that_rose_since_the_cart_was_shown_is_asked_for(shopper: Shopper) -> None:
+    shopper.press("Apply code", code="WELCOME10")
+    promotions = Promotion.objects.all()
+    promotions.update(value=5)
+
+    shopper.press("Check out")
+
+    assert shopper.seen == [409]
+    assert shopper.can_press("Continue at £9.50")

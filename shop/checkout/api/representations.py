@@ -9,7 +9,8 @@ from urllib.parse import urljoin
 from django.conf import settings
 
 from cart.types import Cart
-from pricing.types import PriceQuote
+from pricing.api import discount_json
+from pricing.types import Discount, PriceQuote
 from shop.checkout.types import (
     Address,
     CheckoutView,
@@ -46,12 +47,13 @@ def checkout_json(view: CheckoutView) -> dict[str, Any]:
                 "quantity": line.quantity,
                 "unit_price": money_json(line.unit_price),
                 "line_total": money_json(line.line_total),
+                "discount": money_json(line.discount),
                 "price_at_add": money_json(line.price_at_add),
                 "image": line.card.image_url if line.card else None,
             }
             for line in view.lines
         ],
-        "totals": _totals(view.subtotal, view.total),
+        "totals": _totals(view.subtotal, view.discounts, view.total),
         "requirements": list(view.requirements),
         "email": view.email or None,
         "shipping_address": _address(view.address) if view.address else None,
@@ -97,11 +99,12 @@ def order_json(view: OrderView) -> dict[str, Any]:
                 "quantity": line.quantity,
                 "unit_price": money_json(line.unit_price),
                 "line_total": money_json(line.line_total),
+                "discount": money_json(line.discount),
                 "image": line.image_url,
             }
             for line in view.lines
         ],
-        "totals": _totals(view.subtotal, view.total),
+        "totals": _totals(view.subtotal, view.discounts, view.total),
     }
 
 
@@ -135,10 +138,11 @@ def quote_json(quote: PriceQuote, changes: tuple[PriceChange, ...]) -> dict[str,
                     "quantity": line.quantity,
                     "unit_price": money_json(line.unit_price),
                     "line_total": money_json(line.line_total),
+                    "discount": money_json(line.line_total - line.to_pay),
                 }
                 for line in quote.lines
             ],
-            "totals": _totals(quote.subtotal, quote.total),
+            "totals": _totals(quote.subtotal, quote.discounts, quote.total),
         },
         "changes": [
             {
@@ -152,8 +156,12 @@ def quote_json(quote: PriceQuote, changes: tuple[PriceChange, ...]) -> dict[str,
     }
 
 
-def _totals(subtotal: Money, total: Money) -> dict[str, Any]:
-    return {"subtotal": money_json(subtotal), "discounts": [], "total": money_json(total)}
+def _totals(subtotal: Money, discounts: tuple[Discount, ...], total: Money) -> dict[str, Any]:
+    return {
+        "subtotal": money_json(subtotal),
+        "discounts": [discount_json(discount) for discount in discounts],
+        "total": money_json(total),
+    }
 
 
 def _address(address: Address) -> dict[str, str]:

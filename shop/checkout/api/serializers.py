@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from inventory.types import ReservationState
+from pricing.api import DiscountSchema
 from shop.checkout.types import CheckoutState, PaymentState, ReorderOutcome
 from shop.core.fields import BooleanField, IntegerField, StrictSerializer, TextField
 from shop.core.representations import MoneySchema, choices_of
@@ -86,6 +87,7 @@ class CheckoutLineSchema(serializers.Serializer[Any]):
     quantity = serializers.IntegerField()
     unit_price = MoneySchema()
     line_total = MoneySchema()
+    discount = MoneySchema(help_text="This line's part of the discounts.")
     price_at_add = MoneySchema(allow_null=True)
     image = serializers.CharField(allow_null=True)
 
@@ -108,7 +110,7 @@ class CheckoutTotalsSchema(serializers.Serializer[Any]):
     """What will be charged."""
 
     subtotal = MoneySchema()
-    discounts = serializers.ListField(child=serializers.DictField())
+    discounts = DiscountSchema(many=True)
     total = MoneySchema()
 
 
@@ -172,6 +174,7 @@ class OrderLineSchema(serializers.Serializer[Any]):
     quantity = serializers.IntegerField()
     unit_price = MoneySchema()
     line_total = MoneySchema()
+    discount = MoneySchema(help_text="This line's part of the discounts.")
     image = serializers.CharField()
 
 

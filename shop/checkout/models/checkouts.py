@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pgtrigger
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
@@ -30,6 +30,12 @@ class Checkout(models.Model):
     currency = models.CharField(_("currency"), max_length=3)
     subtotal_minor = models.BigIntegerField(_("subtotal"))
     total_minor = models.BigIntegerField(_("total"))
+    discounts = models.JSONField(default=list, blank=True)
+    """What promotions and codes take off: rows of `pricing.types.discount_rows`."""
+    reductions = models.JSONField(default=list, blank=True)
+    """The rules of the quote, so that lines that are cut are priced by the same ones: `reduction_rows`."""
+    code_ids = models.JSONField(default=list, blank=True)
+    """Discount codes that were in the cart when it was quoted."""
     lock_expires_at = models.DateTimeField(_("prices fixed until"))
     reservation_id = models.CharField(_("reservation"), max_length=40, blank=True)
     cart_version = models.BigIntegerField(_("cart version"))
@@ -92,6 +98,8 @@ class CheckoutLine(models.Model):
     title = models.CharField(_("title"), max_length=300)
     quantity = models.PositiveIntegerField(_("quantity"))
     unit_price_minor = models.BigIntegerField(_("unit price"))
+    discount_minor = models.BigIntegerField(_("discount"), default=0)
+    """This line's part of the discounts."""
     price_at_add_minor = models.BigIntegerField(_("price at add"), null=True, blank=True)
 
     class Meta:
@@ -104,6 +112,10 @@ class CheckoutLine(models.Model):
             models.UniqueConstraint(fields=["checkout", "sku_id"], name="one_checkout_line_a_sku"),
             models.CheckConstraint(condition=Q(quantity__gte=1), name="checkout_line_quantity_positive"),
             models.CheckConstraint(condition=Q(unit_price_minor__gte=0), name="checkout_line_price_not_negative"),
+            models.CheckConstraint(
+                condition=Q(discount_minor__gte=0, discount_minor__lte=F("quantity") * F("unit_price_minor")),
+                name="checkout_line_discount_within_line",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -28,6 +28,8 @@ class Order(models.Model):
     currency = models.CharField(_("currency"), max_length=3)
     subtotal_minor = models.BigIntegerField(_("subtotal"))
     total_minor = models.BigIntegerField(_("total"))
+    discounts = models.JSONField(_("discounts"), default=list, blank=True)
+    """What promotions and codes took off: rows of `pricing.types.discount_rows`."""
     email = models.CharField(_("mail address"), max_length=254)
     address = models.JSONField(_("address"))
     language = models.CharField(_("language"), max_length=16, blank=True)
@@ -72,6 +74,8 @@ class OrderLine(models.Model):
     title = models.CharField(_("title"), max_length=300)
     quantity = models.PositiveIntegerField(_("quantity"))
     unit_price_minor = models.BigIntegerField(_("unit price"))
+    discount_minor = models.BigIntegerField(_("discount"), default=0)
+    """This line's part of the discounts; the parts add up to what the order's discounts are."""
     image_url = models.CharField(_("picture"), max_length=500, blank=True)
 
     class Meta:

@@ -14,7 +14,7 @@ from django.core.validators import EmailValidator
 from shop.checkout import models, selectors
 from shop.checkout.errors import CheckoutChangedError
 from shop.checkout.services import rows
-from shop.checkout.services.quoting import offer, shown_in_checkout
+from shop.checkout.services.quoting import freeze, requote
 from shop.checkout.types import CheckoutView, Principal
 from shop.core.db import retrying
 from shop.core.errors import ErrorDetail, Refusal, RejectedError
@@ -177,10 +177,9 @@ def _clean(text: str) -> str:
 
 def _apply_fall(row: models.Checkout, now: datetime) -> None:
     """Quote a locked checkout anew after its price lock, and freeze the new quote unless it is dearer."""
-    lines = list(row.lines.all())
     try:
-        fresh = offer(wanted=lines, currency=row.currency, shown=shown_in_checkout(row), now=now)
+        fresh = requote(row, now=now)
     except Refusal:
         return  # paying says which line is gone; what was typed is kept
     if fresh.quote.total.minor <= row.total_minor:
-        rows.freeze(row, fresh.lines, now=now)
+        freeze(row, fresh, now=now)

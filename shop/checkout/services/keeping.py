@@ -10,9 +10,10 @@ from inventory import selectors as stock
 from inventory import services as inventory
 from inventory.errors import ReservationExpiredError
 from inventory.types import ReservationState
+from pricing.types import read_reductions
 from shop.checkout import models, rules, selectors
 from shop.checkout.services import rows
-from shop.checkout.services.quoting import Offer, offer, shown_in_checkout
+from shop.checkout.services.quoting import freeze, requote
 from shop.checkout.types import CheckoutState, CheckoutView, Principal
 from shop.core.db import retrying
 
@@ -33,27 +34,19 @@ def reserve_again(*, checkout_id: str, principal: Principal, accepted_total: int
     rows.require_open(row)
     fresh = requote(row, now=now) if row.lock_expires_at <= now else None
     if fresh is not None:
-        fresh.require_agreed(accepted_total)
+        fresh.require_agreed(accepted_total, shown_total=row.total_minor)
 
     @retrying
     def write() -> None:
         locked = rows.lock(checkout_id=checkout_id, principal=principal)
         rows.require_open(locked)
         if fresh is not None and locked.quote_number == row.quote_number:
-            rows.freeze(locked, fresh.lines, now=now)
+            freeze(locked, fresh, now=now)
         rows.reserve(locked)
         rows.touch(locked, now=now)
 
     write()
     return selectors.get_checkout(checkout_id=checkout_id, principal=principal, now=now)
-
-
-def requote(row: models.Checkout, *, now: datetime) -> Offer:
-    """Quote the lines of a checkout anew and compare them with its frozen quote.
-
-    :raises LineUnavailableError: if a line is not sold any more.
-    """
-    return offer(wanted=list(row.lines.all()), currency=row.currency, shown=shown_in_checkout(row), now=now)
 
 
 def renew(*, checkout_id: str, principal: Principal, now: datetime) -> CheckoutView:
@@ -96,9 +89,10 @@ def give_back_removed(*, checkout_id: str, principal: Principal, now: datetime) 
     """Let an open checkout follow what was taken out of the cart meanwhile; tell whether anything changed.
 
     The rule for a cart that is edited while its checkout is open: what was removed or lowered leaves the checkout and
-    its units go back, at the frozen prices, without asking. What was added or raised joins only when the shopper comes
-    back through `start_checkout`, which quotes and reserves it; until then it stands in the cart, unpaid. An emptied
-    cart cancels the checkout. Called by `pay`, and by the sweep for all open checkouts.
+    its units go back, at the frozen prices and by the frozen promotions and codes, without asking. What was added or
+    raised joins only when the shopper comes back through `start_checkout`, which quotes and reserves it; until then it
+    stands in the cart, unpaid. An emptied cart cancels the checkout. Called by `pay`, and by the sweep for all open
+    checkouts.
 
     :raises CheckoutUnknownError: if there is no such checkout, or it is another's.
     """
@@ -133,7 +127,7 @@ def _follow(checkout_id: str, principal: Principal, cart: Cart, now: datetime) -
         for line in lines
         if line.sku_id in kept
     ]
-    rows.freeze(row, frozen, now=now, is_new_quote=False)
+    rows.freeze(row, frozen, reductions=read_reductions(row.reductions), now=now, is_new_quote=False)
     if _is_reserved(row):
         rows.reserve(row)  # fewer units than before: the difference goes back
     rows.touch(row, now=now)

@@ -13,6 +13,7 @@ from cart import services as carts
 from cart.errors import CartMergedError
 from inventory import services as inventory
 from inventory.errors import InsufficientStockError, ReservationExpiredError
+from pricing.errors import CodeUsedUpError
 from shop.catalog import selectors as catalog
 from shop.checkout import models, rules
 from shop.checkout.errors import PaymentUnknownError
@@ -63,7 +64,7 @@ def apply_outcome(*, outcome: Outcome, now: datetime) -> Applied:
     account, mode) puts an undecided payment into review and makes no order.
 
     Afterwards, outside the transaction, the ordered lines leave the cart; if the process dies before that,
-    `finish_checkouts` does it. Locks: checkout → payment → cart record → reservation → stock rows by SKU.
+    `finish_checkouts` does it. Locks: checkout → payment → cart record → codes → reservation → stock rows by SKU.
 
     :raises PaymentUnknownError: if no payment has this key.
     :raises UnavailableError: if locks were not to be had; nothing changed, the news must be applied again.
@@ -200,7 +201,8 @@ def _move(payment: models.Payment, state: PaymentState, *, reason: str, now: dat
 def reopen(checkout: models.Checkout, payment: models.Payment, *, release_cause: str, now: datetime) -> None:
     """Open a locked checkout again whose payment came to nothing: typed data and price lock stay.
 
-    Its units go back, unless `release_cause` is empty. If the owner has another one open by now, this one ends.
+    The uses of its codes go back, and its units, unless `release_cause` is empty. If the owner has another one open by
+    now, this one ends.
     """
     others = checkout.payments.filter(state__in=models.payments.RUNNING).exclude(pk=payment.pk)
     if checkout.state != CheckoutState.PAYING.value or others.exists():
@@ -215,6 +217,7 @@ def reopen(checkout: models.Checkout, payment: models.Payment, *, release_cause:
         checkout.refresh_from_db()
         rows.end(checkout, state=CheckoutState.CANCELLED, cause="superseded", now=now)
         return
+    rows.release_codes(checkout)
     if checkout.reservation_id and release_cause:
         inventory.release(reservation_id=checkout.reservation_id, cause=release_cause)
 
@@ -228,6 +231,8 @@ def _succeed(checkout: models.Checkout, payment: models.Payment, now: datetime) 
                 return _order(checkout, payment, now)
         except InsufficientStockError:
             refusal = "sold_out"
+        except CodeUsedUpError:
+            refusal = "code_used_up"
         except IntegrityError as error:  # another checkout of the same cart content was quicker
             if "one_order_a_cart_content" not in str(error):
                 raise
@@ -236,8 +241,8 @@ def _succeed(checkout: models.Checkout, payment: models.Payment, now: datetime) 
         payment.refresh_from_db()
     log.error("payment_without_order", payment=payment.payment_id, reason=refusal)
     _move(payment, PaymentState.REFUND_DUE, reason=refusal, now=now)
-    if refusal == "sold_out":
-        reopen(checkout, payment, release_cause="sold_out", now=now)
+    if refusal in ("sold_out", "code_used_up"):
+        reopen(checkout, payment, release_cause=refusal, now=now)
     return ""
 
 
@@ -257,6 +262,7 @@ def _order(checkout: models.Checkout, payment: models.Payment, now: datetime) ->
     """Write everything that an order is; the caller rolls all of it back if a line is sold out.
 
     :raises InsufficientStockError: if the reservation is gone and its units are sold.
+    :raises CodeUsedUpError: if the use of a code was given back and taken by another.
     """
     number = new_id("ord")
     lines = list(checkout.lines.all())
@@ -266,6 +272,7 @@ def _order(checkout: models.Checkout, payment: models.Payment, now: datetime) ->
         lines=lines,
         order_number=number,
     )
+    rows.finish_codes(checkout, order_number=number)
     try:
         inventory.commit(reservation_id=checkout.reservation_id)
     except ReservationExpiredError:
@@ -287,6 +294,7 @@ def _order(checkout: models.Checkout, payment: models.Payment, now: datetime) ->
         currency=checkout.currency,
         subtotal_minor=checkout.subtotal_minor,
         total_minor=checkout.total_minor,
+        discounts=checkout.discounts,
         email=checkout.email,
         address=checkout.address,
         language=checkout.language,
@@ -300,6 +308,7 @@ def _order(checkout: models.Checkout, payment: models.Payment, now: datetime) ->
             title=line.title,
             quantity=line.quantity,
             unit_price_minor=line.unit_price_minor,
+            discount_minor=line.discount_minor,
             image_url=cards[line.sku_id].image_url if line.sku_id in cards else "",
         )
         for line in lines

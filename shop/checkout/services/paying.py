@@ -9,6 +9,7 @@ import structlog
 from cart import selectors as carts
 from cart import services as cart_services
 from inventory import services as inventory
+from pricing.errors import CodeUsedUpError
 from shop.checkout import models, selectors
 from shop.checkout.conf import conf
 from shop.checkout.errors import (
@@ -23,9 +24,9 @@ from shop.checkout.gateways import gateway
 from shop.checkout.gateways.fake import FakeGateway, check_token
 from shop.checkout.gateways.port import Charge, GatewayDownError, GatewayTimeoutError, Outcome
 from shop.checkout.services import rows
-from shop.checkout.services.keeping import give_back_removed, requote
+from shop.checkout.services.keeping import give_back_removed
 from shop.checkout.services.outcomes import FREE, apply_outcome, free_outcome, lock_payment, reopen, unlock_cart
-from shop.checkout.services.quoting import Offer, frozen_quote, offer, shown_in_checkout
+from shop.checkout.services.quoting import Offer, freeze, frozen_quote, offer, requote, shown_in_checkout
 from shop.checkout.types import CheckoutState, PaymentState, PaymentView, Principal
 from shop.core.db import retrying
 from shop.core.errors import ErrorDetail, Refusal, RejectedError, UnavailableError
@@ -68,6 +69,7 @@ def pay(
     :raises PaymentInProgressError: if another payment of it is under way.
     :raises PriceChangedError: if `expected_total` is not the total.
     :raises LineUnavailableError: if a line is not sold any more.
+    :raises CodeUsedUpError: if a discount code has no use left; the next try is shown the total without it.
     :raises InsufficientStockError: if the reservation was over and its units are sold.
     :raises PaymentDeclinedError: if the provider refused; the reservation is released, all else is kept.
     :raises GatewayUnavailableError: if the provider was not reached; the checkout is as it was.
@@ -82,7 +84,13 @@ def pay(
         _require_method(method, provider_token)
     _require_complete(row)
     fresh = _require_agreed(row, principal=principal, expected_total=expected_total, now=now)
-    payment = _begin(row, fresh, method=method, key=key, expected_total=expected_total, now=now)
+    try:
+        payment = _begin(row, fresh, method=method, key=key, expected_total=expected_total, now=now)
+    except CodeUsedUpError:
+        # The quote holds no more: whoever comes next, reload or payment, is shown the total without the code.
+        quoted = models.Checkout.objects.filter(pk=row.pk, state=CheckoutState.OPEN.value)
+        quoted.filter(quote_number=row.quote_number, lock_expires_at__gt=now).update(lock_expires_at=now)
+        raise
     if isinstance(payment, PaymentView):
         return payment
     _lock_cart(row)
@@ -175,7 +183,14 @@ def _require_agreed(row: models.Checkout, *, principal: Principal, expected_tota
         wanted = {line.sku_id: line.quantity for line in cart.lines}
         if wanted != {line.sku_id: line.quantity for line in row.lines.all()}:
             shown = {line.sku_id: line.price_at_add for line in cart.lines} | shown_in_checkout(row)
-            present = offer(wanted=cart.lines, currency=cart.currency, shown=shown, now=now)
+            present = offer(
+                wanted=cart.lines,
+                currency=cart.currency,
+                shown=shown,
+                owner=row.owner,
+                code_ids=cart.codes,
+                now=now,
+            )
             raise PriceChangedError(present.quote, present.changes)
     fresh = requote(row, now=now) if row.lock_expires_at <= now else None
     if fresh is None:
@@ -207,7 +222,8 @@ def _begin(
             rows.require_open(locked)
             raise PaymentInProgressError(retry_after_seconds=1)
         if fresh is not None:
-            rows.freeze(locked, fresh.lines, now=now)
+            freeze(locked, fresh, now=now)
+        rows.claim_codes(locked)
         rows.reserve(locked)
         inventory.pin(reservation_id=locked.reservation_id, seconds=conf().pin_seconds)
         rows.touch(locked, now=now)

@@ -8,11 +8,12 @@ from datetime import datetime
 
 from cart.types import CartLine
 from pricing import selectors as pricing
-from pricing.types import Demand, PriceQuote, QuoteLine
+from pricing.types import Demand, PriceQuote, QuoteLine, read_discounts, read_reductions
 from shop.catalog import selectors as catalog
 from shop.checkout import models, rules
 from shop.checkout.errors import LineUnavailableError, PriceChangedError
 from shop.checkout.selectors import pointer
+from shop.checkout.services import rows
 from shop.checkout.services.rows import FrozenLine
 from shop.checkout.types import PriceChange
 from shop.core.errors import ErrorDetail
@@ -28,13 +29,15 @@ class Offer:
     quote: PriceQuote
     lines: tuple[FrozenLine, ...]
     changes: tuple[PriceChange, ...]
+    code_ids: tuple[int, ...] = ()
+    """The codes that were looked at."""
 
-    def require_agreed(self, accepted_total: int | None) -> None:
-        """Refuse a rise that the shopper has not agreed to.
+    def require_agreed(self, accepted_total: int | None, *, shown_total: int | None = None) -> None:
+        """Refuse a rise that the shopper has not agreed to; `shown_total` is what they saw last for the same lines.
 
         :raises PriceChangedError: if it has to be agreed to; carries this quote.
         """
-        if rules.must_be_agreed(self.quote, self.changes, accepted_total):
+        if rules.must_be_agreed(self.quote, self.changes, accepted_total, shown_total=shown_total):
             raise PriceChangedError(self.quote, self.changes)
 
 
@@ -43,16 +46,30 @@ def offer(
     wanted: Sequence[Wanted],
     currency: str,
     shown: Mapping[str, Money | None],
+    owner: str,
+    code_ids: Sequence[int],
     now: datetime,
 ) -> Offer:
-    """Quote lines of a cart or a checkout anew: one catalogue call, one price call.
+    """Quote lines of a cart or a checkout anew: cards with prices, then promotions and codes (two queries).
 
-    `shown` holds the unit price that the shopper saw last, by SKU.
+    `shown` holds the unit price that the shopper saw last, by SKU. `owner` is whose cart it is, with these codes.
 
     :raises LineUnavailableError: if a line is not sold any more or has no price; a detail each.
     """
-    cards = catalog.list_cards(sku_ids=[line.sku_id for line in wanted])
-    quote = pricing.quote(demands=[Demand(line.sku_id, line.quantity) for line in wanted], currency=currency, now=now)
+    known = catalog.list_cards_with(
+        sku_ids=[line.sku_id for line in wanted],
+        column=pricing.CURRENT_PRICE,
+        params=pricing.price_params(currency=currency, now=now, owner=owner),
+    )
+    cards = {sku_id: card for sku_id, (card, _) in known.items()}
+    quote = pricing.quote(
+        demands=[Demand(line.sku_id, line.quantity) for line in wanted],
+        currency=currency,
+        now=now,
+        owner=owner,
+        code_ids=code_ids,
+        prices={sku_id: Money(minor, currency) for sku_id, (_, minor) in known.items() if minor is not None},
+    )
     titles = {sku_id: card.title for sku_id, card in cards.items()}
     gone = [
         ErrorDetail(
@@ -79,6 +96,28 @@ def offer(
             for line in wanted
         ),
         changes=rules.price_changes(quote, shown, titles),
+        code_ids=tuple(code_ids),
+    )
+
+
+def freeze(row: models.Checkout, fresh: Offer, *, now: datetime) -> None:
+    """Write a new quote into a locked checkout; the caller saves the row."""
+    row.code_ids = list(fresh.code_ids)
+    rows.freeze(row, fresh.lines, reductions=fresh.quote.reductions, now=now)
+
+
+def requote(row: models.Checkout, *, now: datetime) -> Offer:
+    """Quote the lines of a checkout anew and compare them with its frozen quote.
+
+    :raises LineUnavailableError: if a line is not sold any more.
+    """
+    return offer(
+        wanted=list(row.lines.all()),
+        currency=row.currency,
+        shown=shown_in_checkout(row),
+        owner=row.owner,
+        code_ids=row.code_ids,
+        now=now,
     )
 
 
@@ -95,6 +134,7 @@ def frozen_quote(row: models.Checkout) -> PriceQuote:
             quantity=line.quantity,
             unit_price=Money(line.unit_price_minor, row.currency),
             line_total=Money(line.line_total_minor, row.currency),
+            discount_minor=line.discount_minor,
         )
         for line in row.lines.all()
     )
@@ -104,6 +144,8 @@ def frozen_quote(row: models.Checkout) -> PriceQuote:
         unpriced=(),
         subtotal=Money(row.subtotal_minor, row.currency),
         total=Money(row.total_minor, row.currency),
+        discounts=read_discounts(row.discounts, row.currency),
+        reductions=read_reductions(row.reductions),
     )
 
 

@@ -9,12 +9,17 @@ from datetime import datetime, timedelta
 from cart.types import CartRef
 from inventory import services as inventory
 from inventory.types import ReservationView, StockDemand
+from pricing import services as pricing
+from pricing.rules import price_demands
+from pricing.types import Demand, Reduction, discount_rows, reduction_rows
 from shop.checkout import models
 from shop.checkout.conf import conf
 from shop.checkout.errors import CheckoutCancelledError, CheckoutUnknownError, PaymentInProgressError
 from shop.checkout.selectors import is_id
 from shop.checkout.types import CheckoutState, Principal
 from shop.core.db import rows
+from shop.core.ids import hash_token
+from shop.core.money import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +93,28 @@ def touch(row: models.Checkout, *, now: datetime) -> None:
     row.save()
 
 
-def freeze(row: models.Checkout, lines: Sequence[FrozenLine], *, now: datetime, is_new_quote: bool = True) -> None:
+def freeze(
+    row: models.Checkout,
+    lines: Sequence[FrozenLine],
+    *,
+    reductions: Sequence[Reduction],
+    now: datetime,
+    is_new_quote: bool = True,
+) -> None:
     """Replace the lines of a locked checkout and set its totals; the caller saves the row.
 
-    A new quote starts a new price lock; lines that were only cut keep theirs.
+    `reductions` are the promotions and codes of the quote. A new quote starts a new price lock; lines that were only
+    cut keep theirs, and are priced by the reductions that were frozen with it.
     """
-    row.subtotal_minor = row.total_minor = sum(line.quantity * line.unit_price_minor for line in lines)
+    quote = price_demands(
+        demands=[Demand(line.sku_id, line.quantity) for line in lines],
+        prices={line.sku_id: Money(line.unit_price_minor, row.currency) for line in lines},
+        currency=row.currency,
+        reductions=reductions,
+    )
+    row.subtotal_minor, row.total_minor = quote.subtotal.minor, quote.total.minor
+    row.reductions, row.discounts = reduction_rows(reductions), discount_rows(quote.discounts)
+    taken = {line.sku_id: line.discount_minor for line in quote.lines}
     row.quote_number += 1
     if is_new_quote:
         row.lock_expires_at = now + timedelta(seconds=conf().lock_seconds)
@@ -107,6 +128,7 @@ def freeze(row: models.Checkout, lines: Sequence[FrozenLine], *, now: datetime, 
             title=line.title,
             quantity=line.quantity,
             unit_price_minor=line.unit_price_minor,
+            discount_minor=taken[line.sku_id],
             price_at_add_minor=line.price_at_add_minor,
         )
         for position, line in enumerate(lines)
@@ -130,11 +152,56 @@ def reserve(row: models.Checkout, lines: Iterable[Line] | None = None) -> Reserv
     return reservation
 
 
+def codes_of(row: models.Checkout) -> list[int]:
+    """List the ids of the codes that take something off a checkout."""
+    return [discount["code_id"] for discount in row.discounts if discount["code_id"] is not None]
+
+
+def claim_codes(row: models.Checkout) -> None:
+    """Claim a use of each of its codes for a checkout whose payment begins.
+
+    :raises CodeUsedUpError: if one has no use left.
+    """
+    if codes := codes_of(row):
+        pricing.claim_codes(
+            code_ids=codes, checkout_id=row.checkout_id, owner=row.owner, customer_key=_customer_key(row)
+        )
+
+
+def finish_codes(row: models.Checkout, *, order_number: str) -> None:
+    """Make the uses of a checkout's codes final, in the transaction of its order.
+
+    :raises CodeUsedUpError: if one was given back before the money came, and has no use left.
+    """
+    if codes := codes_of(row):
+        pricing.finish_claims(
+            code_ids=codes,
+            checkout_id=row.checkout_id,
+            owner=row.owner,
+            customer_key=_customer_key(row),
+            order_number=order_number,
+        )
+
+
+def release_codes(row: models.Checkout) -> None:
+    """Give the uses of a checkout's codes back that no order has made final. Before its stock: the order of locks."""
+    if codes_of(row):
+        pricing.release_claims(checkout_id=row.checkout_id)
+
+
+def _customer_key(row: models.Checkout) -> str:
+    """Name whose uses of a code are counted together: the customer, or whoever reads the guest's mail."""
+    if row.owner.startswith("u:"):
+        return row.owner
+    return "m:" + hash_token(row.email.strip().lower())
+
+
 def end(row: models.Checkout, *, state: CheckoutState, cause: str, now: datetime) -> None:
-    """End a locked checkout and give its units back."""
+    """End a locked checkout and give the uses of its codes and its units back."""
     row.state = state.value
     row.end_cause = cause
     row.ended_at = now
     touch(row, now=now)
+    release_codes(row)
     if row.reservation_id:
         inventory.release(reservation_id=row.reservation_id, cause=cause)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,10 +19,11 @@ from shop.checkout.errors import CartEmptyError, ReservationLimitError
 from shop.checkout.services import rows
 from shop.checkout.services.details import clean_email
 from shop.checkout.services.outcomes import finish_order
-from shop.checkout.services.quoting import Offer, offer, shown_in_checkout
+from shop.checkout.services.quoting import Offer, freeze, offer, shown_in_checkout
 from shop.checkout.types import CheckoutState, CheckoutView, Principal
 from shop.core.db import retrying
 from shop.core.ids import new_id
+from shop.core.money import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,15 @@ def start_checkout(
     expected_cart_version: int | None,
     now: datetime,
     email: str = "",
+    shown_total: int | None = None,
 ) -> tuple[CheckoutView, bool]:
     """Begin to buy what is in the cart, or go on with the checkout that is open; tell whether one came into being.
 
     All lines are quoted anew and compared with what the shopper saw: the open checkout's quote, else the price last
     acknowledged in the cart, else the price at add.
     A fall is applied. A rise needs `accepted_total` (minor units) at least as high as the new total; until then
-    nothing is reserved. Then all lines are reserved for the checkout, all or nothing.
+    nothing is reserved. So does a total above `shown_total`, the one that the shopper saw when they asked, and a code
+    that takes nothing off. Then all lines are reserved for the checkout, all or nothing.
 
     An owner has one open checkout. If the cart changed since, that one takes over the cart's lines and its reservation
     is adjusted by the difference, its end unmoved. If the cart did not change and the price lock holds, the frozen
@@ -85,7 +88,7 @@ def start_checkout(
     paying, row = _choose(list(live), cart)
     if paying is not None:
         return selectors.get_checkout(checkout_id=paying.checkout_id, principal=principal, now=now), False
-    fresh = _quote(row=row, cart=cart, accepted_total=accepted_total, now=now)
+    fresh = _quote(row=row, cart=cart, accepted_total=accepted_total, shown_total=shown_total, now=now)
     start = _Start(cart=cart, principal=principal, offer=fresh, email=address, language=get_language() or "")
     written = _write(start, now)
     view = selectors.get_checkout(
@@ -116,7 +119,9 @@ def _cart(*, ref: CartRef, expected_version: int | None, now: datetime) -> Cart:
     return cart
 
 
-def _quote(*, row: models.Checkout | None, cart: Cart, accepted_total: int | None, now: datetime) -> Offer | None:
+def _quote(
+    *, row: models.Checkout | None, cart: Cart, accepted_total: int | None, shown_total: int | None, now: datetime
+) -> Offer | None:
     """Quote the cart unless the open checkout's frozen quote stands.
 
     :raises PriceChangedError: if a rise has to be agreed to.
@@ -126,15 +131,27 @@ def _quote(*, row: models.Checkout | None, cart: Cart, accepted_total: int | Non
     if row is not None:
         bought = {line.sku_id: line.quantity for line in row.lines.all()}
         wanted = {line.sku_id: line.quantity for line in cart.lines}
-        is_same = row.currency == cart.currency and bought == wanted
+        is_same = row.currency == cart.currency and bought == wanted and row.code_ids == list(cart.codes)
         is_too_dear = accepted_total is not None and accepted_total < row.total_minor
         if is_same and row.lock_expires_at > now and not is_too_dear:
             return None
         if row.currency == cart.currency:
             shown |= shown_in_checkout(row)
-    fresh = offer(wanted=cart.lines, currency=cart.currency, shown=shown, now=now)
-    fresh.require_agreed(accepted_total)
+            shown_total = row.total_minor if shown_total is None and bought == wanted else shown_total
+    fresh = _offer(cart, shown, now)
+    fresh.require_agreed(accepted_total, shown_total=shown_total)
     return fresh
+
+
+def _offer(cart: Cart, shown: Mapping[str, Money | None], now: datetime) -> Offer:
+    return offer(
+        wanted=cart.lines,
+        currency=cart.currency,
+        shown=shown,
+        owner=cart.ref.owner if cart.ref else "",
+        code_ids=cart.codes,
+        now=now,
+    )
 
 
 @retrying
@@ -154,12 +171,12 @@ def _write(start: _Start, now: datetime) -> _Written:
     if row is None:
         if len(live) >= conf().open_checkouts:
             raise ReservationLimitError(conf().open_checkouts)
-        fresh = start.offer or offer(wanted=start.cart.lines, currency=start.cart.currency, shown={}, now=now)
+        fresh = start.offer or _offer(start.cart, {}, now)
         row = _insert(start, fresh, now)
         lines = fresh.lines
     elif start.offer is not None:
         row.currency = start.cart.currency
-        rows.freeze(row, start.offer.lines, now=now)
+        freeze(row, start.offer, now=now)
     row.cart_version = start.cart.version
     row.cart_content_version = start.cart.content_version
     row.email = row.email or start.email
@@ -190,5 +207,5 @@ def _insert(start: _Start, fresh: Offer, now: datetime) -> models.Checkout:
         created_at=now,
         updated_at=now,
     )
-    rows.freeze(row, fresh.lines, now=now)
+    freeze(row, fresh, now=now)
     return row

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from inventory.errors import InsufficientStockError, ReservationExpiredError
+from pricing.errors import CodeUsedUpError
 from shop.checkout import selectors, services
 from shop.checkout.errors import (
     CheckoutIncompleteError,
@@ -71,6 +72,8 @@ class PayView(CheckoutPageView):
             return see_other(step_url(_LEADS_TO[type(refusal)], checkout_id))
         except PriceChangedError as refusal:
             return ask_agreement(request, refusal, back=step_url("review", checkout_id))
+        except CodeUsedUpError:
+            return _ask_without_code(request, principal, checkout_id)
         except (InsufficientStockError, LineUnavailableError, GatewayUnavailableError, BusyError) as refusal:
             sentence = " ".join(detail_words(detail) for detail in refusal.errors) or words(refusal).detail
             _principal, checkout = checkout_of(request, checkout_id)
@@ -136,6 +139,16 @@ class PayerView(PageView):
                 now=clock.now(),
             )
         return see_other(request.path)
+
+
+def _ask_without_code(request: HttpRequest, principal: Principal, checkout_id: str) -> HttpResponse:
+    """Show what a checkout costs without the code that was used up a moment ago."""
+    back = step_url("review", checkout_id)
+    try:
+        services.reserve_again(checkout_id=checkout_id, principal=principal, accepted_total=None, now=clock.now())
+    except PriceChangedError as refusal:
+        return ask_agreement(request, refusal, back=back)
+    return see_other(back)
 
 
 def _decided(request: HttpRequest, principal: Principal, checkout: CheckoutView) -> str:

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from cart import identity
 from cart.errors import CartsUnavailableError
+from cart.wording import code_off_words
 from inventory.errors import InsufficientStockError
 from shop.checkout import selectors, services
 from shop.checkout.errors import CartEmptyError, LineUnavailableError, PriceChangedError, ReservationLimitError
@@ -26,7 +27,8 @@ def read_amount(text: str) -> int | None:
 
 def ask_agreement(request: HttpRequest, refusal: PriceChangedError, *, back: str) -> HttpResponse:
     """Show what changed, line by line, with “Continue at …”. Nothing was reserved or charged."""
-    context = {"quote": refusal.quote, "changes": refusal.changes, "back": back}
+    codes_off = [code_off_words(off) for off in refusal.quote.codes_off]
+    context = {"quote": refusal.quote, "changes": refusal.changes, "codes_off": codes_off, "back": back}
     return render(request, "checkout/agree.html", context, status=409)
 
 
@@ -51,6 +53,7 @@ class StartView(CheckoutPageView):
                 principal=principal,
                 accepted_total=read_amount(request.POST.get("accepted_total", "")),
                 expected_cart_version=None,
+                shown_total=read_amount(request.POST.get("shown_total", "")),
                 now=clock.now(),
             )
         except PriceChangedError as refusal:
