@@ -25,6 +25,12 @@ VIEW_COLUMNS = """
 """
 """What `read_view` reads, of a reservation called `r`."""
 
+KEPT_UNTIL = """(
+  SELECT r.expires_at FROM inventory_reservation r
+   WHERE r.id = c.reservation_id AND r.state = 'soft' AND r.expires_at > clock_timestamp())"""
+"""A column for the statement of another app whose table, called `c`, names a reservation: when it ends, null once its
+units are no longer kept."""
+
 _AVAILABILITY = """
 SELECT s.sku_id, s.on_hand, s.reserved, coalesce(h.own, 0), coalesce(h.overdue, 0), h.seconds
   FROM inventory_stockitem s

@@ -1,4 +1,4 @@
-"""The checkout under way, as much of it as a page beside it shows: two small queries, one where there is none."""
+"""The checkout under way, as much of it as a page beside it shows: one small query."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from inventory import selectors as inventory
-from inventory.errors import ReservationUnknownError
-from inventory.types import ReservationState
 from shop.checkout.types import CheckoutState, Principal
 from shop.core.db import prepared
 
-_LIVE = """
-SELECT checkout_id, state, reservation_id FROM checkout_checkout
- WHERE owner = %(owner)s AND state IN ('open', 'paying')
- ORDER BY state DESC, created_at DESC LIMIT 1
-"""
+_LIVE = f"""
+SELECT c.checkout_id, c.state, {inventory.KEPT_UNTIL}
+  FROM checkout_checkout c
+ WHERE c.owner = %(owner)s AND c.state IN ('open', 'paying')
+ ORDER BY c.state DESC, c.created_at DESC LIMIT 1
+"""  # noqa: S608 - put together from constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +26,10 @@ class UnderWay:
     reserved_until: datetime | None
 
 
-def find_under_way(*, principal: Principal, now: datetime) -> UnderWay | None:
+def find_under_way(*, principal: Principal) -> UnderWay | None:
     """Find the checkout that this principal has under way: the one being paid first, else the open one."""
     found = prepared(_LIVE, {"owner": principal.owner})
     if not found:
         return None
-    ((checkout_id, state, reservation_id),) = found
-    return UnderWay(checkout_id, state == CheckoutState.PAYING.value, _reserved_until(reservation_id, now))
-
-
-def _reserved_until(reservation_id: str, now: datetime) -> datetime | None:
-    if not reservation_id:
-        return None
-    try:
-        reservation = inventory.get_reservation(reservation_id=reservation_id)
-    except ReservationUnknownError:
-        return None
-    is_kept = reservation.state is ReservationState.SOFT and reservation.expires_at > now
-    return reservation.expires_at if is_kept else None
+    ((checkout_id, state, reserved_until),) = found
+    return UnderWay(checkout_id, state == CheckoutState.PAYING.value, reserved_until)

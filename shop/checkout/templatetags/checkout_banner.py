@@ -19,12 +19,11 @@ def open_checkout(context: template.Context) -> dict[str, Any]:
     """Show “Checkout in progress” with its links, if there is one; a visitor without a cart costs no query."""
     request: HttpRequest = context["request"]
     principal = find_principal(request)
-    now = clock.now()
-    checkout = find_under_way(principal=principal, now=now) if principal else None
+    checkout = find_under_way(principal=principal) if principal else None
     end = checkout.reserved_until if checkout else None
     return {
         "checkout": checkout,
         "is_paying": checkout is not None and checkout.is_paying,
-        "minutes": minutes_left(end, now) if end else 0,
+        "minutes": minutes_left(end, clock.now()) if end else 0,
         "csrf_token": context.get("csrf_token"),
     }
