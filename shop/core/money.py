@@ -9,6 +9,12 @@ from functools import lru_cache, total_ordering
 from babel.numbers import format_currency, get_currency_precision
 
 
+@lru_cache(maxsize=500)
+def _is_code(currency: str) -> bool:
+    # Asked for every amount there is, of the same few texts.
+    return len(currency) == 3 and currency.isascii() and currency.isupper()  # noqa: PLR2004 - ISO 4217
+
+
 @total_ordering
 @dataclass(frozen=True, slots=True)
 class Money:
@@ -22,7 +28,7 @@ class Money:
         if type(self.minor) is not int:
             msg = f"minor must be an int, not {type(self.minor).__name__}"
             raise TypeError(msg)
-        if len(self.currency) != 3 or not self.currency.isascii() or not self.currency.isupper():  # noqa: PLR2004 - ISO 4217
+        if not _is_code(self.currency):
             msg = f"not an ISO 4217 currency code: {self.currency!r}"
             raise ValueError(msg)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from allauth.headless.internal.sessionkit import authenticate_by_x_session_token, lookup_session
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sessions.backends.base import SessionBase
 from rest_framework import exceptions
@@ -40,6 +41,13 @@ class SessionTokenAuthentication(BaseAuthentication):
 
 class WebSessionAuthentication(SessionAuthentication):
     """The session of the shop's own pages; every change needs its CSRF token."""
+
+    def authenticate(self, request: Request) -> tuple[AbstractBaseUser, None] | None:
+        """Find whose session it is; nothing is looked up for a caller who sends none."""
+        if settings.SESSION_COOKIE_NAME not in request._request.COOKIES:  # noqa: SLF001 - Django's request under DRF's
+            return None
+        found: tuple[AbstractBaseUser, None] | None = super().authenticate(request)
+        return found
 
     def enforce_csrf(self, request: Request) -> None:
         """Check the token.

@@ -59,6 +59,12 @@ def _level(status: int) -> int:
     return {4: logging.WARNING, 5: logging.ERROR}.get(status // 100, logging.INFO)
 
 
+# What django-csp's decorators leave on an answer.
+_OWN_POLICY = frozenset(
+    f"_csp_{what}{suffix}" for what in ("exempt", "config", "update", "replace") for suffix in ("", "_ro")
+)
+
+
 class ContentSecurityPolicyMiddleware(CSPMiddleware):
     """django-csp, which writes the policy anew for every answer; nearly all have the one of the settings, made once."""
 
@@ -72,7 +78,7 @@ class ContentSecurityPolicyMiddleware(CSPMiddleware):
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Set the header, unless the answer has one or was given a policy of its own (django-csp's decorators)."""
-        if any(name.startswith("_csp") for name in vars(response)):
+        if not _OWN_POLICY.isdisjoint(vars(response)):
             answered: HttpResponseBase = super().process_response(request, response)
             return answered
         response.headers.setdefault(HEADER, self.policy)
