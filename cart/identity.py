@@ -196,6 +196,13 @@ def show_cart(request: Any, cart: Cart) -> None:  # noqa: ANN401
     _note(request, cart=cart)
 
 
+def correct_shown(request: Any, cart: Cart) -> None:  # noqa: ANN401
+    """Note the cart as it is where the browser was told of another version: reads correct `cart_n`, never create it."""
+    told = request.COOKIES.get(VERSION_COOKIE)
+    if told is not None and told != str(cart.version) and not cart.is_copy:
+        show_cart(request, cart)
+
+
 def forget_cart(request: Any) -> None:  # noqa: ANN401
     """Note that the browser shall forget `cart_n` and `cart_v`, as at sign-out."""
     _note(request, is_forgotten=True)

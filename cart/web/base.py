@@ -77,6 +77,7 @@ def read_page(request: HttpRequest, ref: CartRef | None) -> CartPage:
     """Read the cart as its page: lines, saved list, prices, cards and stock of this moment."""
     locale = to_locale(get_language() or "en-gb")
     view = selectors.view_cart(ref=ref, locale=locale, now=clock.now(), owner=own_checkout(request), with_saved=True)
+    identity.correct_shown(request, view.cart)
     shown = {line.sku_id for line in (*view.lines, *view.saved)}
     # Only a receipt names SKUs that are in neither list.
     others = [line.sku_id for line in view.cart.receipt if line.sku_id not in shown]

@@ -41,6 +41,7 @@ def test_a_guest_finds_a_product_and_buys_it_without_javascript() -> None:
     assert shopper.url == f"/orders/{order.number}/"
     assert shopper.seen == [303, 200]
     assert shopper.sees("Thank you for your order")
+    assert shopper.client.cookies["cart_n"].value == "0"
     assert shopper.sees("2 × Enamel mug, 350 ml")
     assert not shopper.sees("reserved for")
     assert shopper.open("/cart/").sees("Your cart is empty.")

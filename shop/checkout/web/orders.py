@@ -7,10 +7,11 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from cart import identity
+from cart.selectors import get_cart
 from shop.checkout import access, selectors, services
 from shop.checkout.errors import NothingToReorderError, OrderUnknownError
 from shop.checkout.types import OrderView as Order
-from shop.checkout.types import PaymentState
+from shop.checkout.types import PaymentState, ReorderedLine, ReorderOutcome
 from shop.checkout.web import forms
 from shop.checkout.web.base import find_principal, order_url, remember_order, remembers_order, stop_url
 from shop.core import clock, limits
@@ -33,6 +34,20 @@ def payment_words(state: PaymentState) -> str:
             return _("Refunded")
         case _:
             return _("Payment pending")
+
+
+def again_words(line: ReorderedLine) -> str:
+    """Say what became of a line that was ordered again and is not in the cart as it was ordered."""
+    facts = {"title": line.title, "added": line.added, "ordered": line.ordered}
+    match line.outcome:
+        case ReorderOutcome.DISCONTINUED:
+            return _("%(title)s is no longer sold: left out") % facts
+        case ReorderOutcome.SOLD_OUT:
+            return _("%(title)s: out of stock, left out") % facts
+        case _ if line.added:
+            return _("%(title)s: %(added)s of %(ordered)s added") % facts
+        case _:
+            return _("%(title)s: your cart already has as many as you can buy") % facts
 
 
 def order_of(request: HttpRequest, number: str) -> Order:
@@ -74,9 +89,12 @@ class OrderView(PageView):
     def get(self, request: HttpRequest, number: str) -> HttpResponse:
         """Show it. Opening the page marks nothing as paid."""
         order = order_of(request, number)
+        # The order emptied the cart, in another request or another process: the badge must not go on counting.
+        cart = get_cart(ref=identity.cart_ref(request))
+        identity.correct_shown(request, cart)
         context = {
             "order": order,
-            "units": None,
+            "units": None if cart.is_copy else cart.units,
             "payment": payment_words(order.payment_state),
             "is_paid": order.payment_state is PaymentState.SUCCEEDED,
             "country": forms.country_name(order.address.country),
@@ -89,7 +107,7 @@ class OrderAgainView(PageView):
     """“Order again”."""
 
     def post(self, request: HttpRequest, number: str) -> HttpResponse:
-        """Put the order's lines into the cart; what is not sold or not there is left out and said."""
+        """Put the order's lines into the cart; the cart names what was left out or is less than was ordered."""
         order = order_of(request, number)
         try:
             done = identity.perform(
@@ -98,7 +116,8 @@ class OrderAgainView(PageView):
         except NothingToReorderError:
             return see_other(stop_url("nothing_again"))
         receipt, change = done.result
-        response = see_other(stop_url("ordered_again" if receipt.is_whole else "ordered_again_partly"))
+        left_out = [again_words(line) for line in receipt.lines if line.outcome is not ReorderOutcome.ADDED]
+        response = see_other(stop_url("ordered_again_partly" if left_out else "ordered_again", told=left_out))
         identity.attach_session(response, request, new_token=done.new_token, cart=change.cart)
         return response
 
