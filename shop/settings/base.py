@@ -15,9 +15,9 @@ from inventory.conf import InventoryConf
 from notifications.conf import NotificationsConf
 from pricing.conf import PricingConf
 from shop.celery import beat_schedule
-from shop.checkout.conf import CheckoutConf
+from shop.checkout.conf import CheckoutConf, StripeConf
 from shop.core.conf import ApiConf
-from shop.core.settings import load
+from shop.core.settings import load, require
 from shop.watch.conf import WatchConf
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -33,6 +33,10 @@ PRICING = load(PricingConf, os.environ, prefix="PRICING_")
 INVENTORY = load(InventoryConf, os.environ, prefix="INVENTORY_")
 NOTIFICATIONS = load(NotificationsConf, os.environ, prefix="NOTIFICATIONS_")
 CHECKOUT = load(CheckoutConf, os.environ, prefix="CHECKOUT_")
+STRIPE = load(StripeConf, os.environ, prefix="STRIPE_")
+require(
+    CHECKOUT.gateway != "stripe" or STRIPE.secret_key, "STRIPE_SECRET_KEY", "must be set with CHECKOUT_GATEWAY=stripe."
+)
 API = load(ApiConf, os.environ, prefix="API_")
 WATCH = load(WatchConf, os.environ, prefix="WATCH_")
 
@@ -216,7 +220,8 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "object-src": [NONE],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
-        "form-action": [SELF],
+        # The button that pays leads on to the provider's page, and browsers ask this for every step of the way.
+        "form-action": [SELF, "https://checkout.stripe.com"] if CHECKOUT.gateway == "stripe" else [SELF],
     },
 }
 X_FRAME_OPTIONS = "DENY"

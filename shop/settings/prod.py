@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from shop.settings.base import *
-from shop.settings.base import BASE_URL, CHECKOUT, LOG_LEVEL, env
+from shop.settings.base import BASE_URL, CHECKOUT, LOG_LEVEL, STRIPE, env
 from shop.settings.caches import cache
 from shop.settings.databases import database
 from shop.settings.logs import configure
@@ -59,6 +59,14 @@ _required("CHECKOUT_WEBHOOK_SECRET")
 _required("NOTIFICATIONS_LINK_KEYS")
 _required("NOTIFICATIONS_PEPPERS")
 _required("NOTIFICATIONS_POSTAL_ADDRESS")
+_refuse(
+    CHECKOUT.gateway == "stripe" and not STRIPE.is_live and not STAGING,
+    "STRIPE_SECRET_KEY is a key for test mode, in which nobody pays: production must name a live one.",
+)
+_refuse(
+    STRIPE.api_base != "https://api.stripe.com" and not STAGING,
+    "STRIPE_API_BASE is for tests: production must ask Stripe itself.",
+)
 _required("CART_REDIS_URL")
 
 DATABASES = {"default": database(env, _required("DATABASE_URL"), is_pooled=True)}

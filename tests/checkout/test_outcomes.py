@@ -192,11 +192,48 @@ def test_news_that_contradicts_a_paid_order_leaves_it_alone() -> None:
     ref, view = ready()
     payment = pay(view, ref)
 
-    services.apply_outcome(
-        outcome=outcome_of(payment.payment_id, PaymentState.REFUNDED, amount_minor=99_999), now=clock.now()
-    )
+    services.apply_outcome(outcome=outcome_of(payment.payment_id, amount_minor=99_999), now=clock.now())
 
     assert Payment.objects.get().state == "succeeded"
+
+
+@pytest.mark.parametrize("amount", [99_999, 1])
+def test_a_refund_of_another_amount_is_for_people_and_puts_no_stock_back(amount: int) -> None:
+    make_sku()
+    ref, view = ready()
+    payment = pay(view, ref)
+    refund = outcome_of(payment.payment_id, PaymentState.REFUNDED, amount_minor=amount)
+
+    for _ in range(2):
+        services.apply_outcome(outcome=refund, now=clock.now())
+
+    assert (Payment.objects.get().state, Payment.objects.get().reason) == ("review", "wrong_amount")
+    assert Order.objects.count() == 1
+    assert counters() == (49, 0)
+
+
+def test_a_chargeback_is_for_people_even_if_it_names_the_providers_reference_only() -> None:
+    make_sku()
+    ref, view = ready()
+    payment = pay(view, ref)
+    reference = Payment.objects.get().provider_reference
+
+    services.apply_outcome(
+        outcome=outcome_of(
+            payment.payment_id,
+            PaymentState.REVIEW,
+            key="",
+            reference=reference,
+            checkout_id="",
+            amount_minor=500,
+            reason="chargeback",
+        ),
+        now=clock.now(),
+    )
+
+    assert (Payment.objects.get().state, Payment.objects.get().reason) == ("review", "chargeback")
+    assert Order.objects.count() == 1
+    assert counters() == (49, 0)
 
 
 def test_news_of_a_payment_that_is_none_of_ours_is_unknown() -> None:

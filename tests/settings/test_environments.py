@@ -81,6 +81,36 @@ def test_production_with_everything_named_is_fit_to_be_deployed() -> None:
             {"STAGING": "false"},
             "CHECKOUT_GATEWAY=fake is the offline gateway, which takes no money: production must name a real one.",
         ),
+        (
+            {"CHECKOUT_GATEWAY": "stripe"},
+            "STRIPE_SECRET_KEY: must be set with CHECKOUT_GATEWAY=stripe.",
+        ),
+        (
+            {"CHECKOUT_GATEWAY": "stripe", "STRIPE_SECRET_KEY": "sk_test_0123456789", "STAGING": "false"},
+            "STRIPE_SECRET_KEY is a key for test mode, in which nobody pays: production must name a live one.",
+        ),
+        (
+            {
+                "CHECKOUT_GATEWAY": "stripe",
+                "STRIPE_SECRET_KEY": "sk_live_0123456789",
+                "STRIPE_API_BASE": "https://stripe.example.com",
+                "STAGING": "false",
+            },
+            "STRIPE_API_BASE is for tests: production must ask Stripe itself.",
+        ),
+        (
+            {"STRIPE_SECRET_KEY": "pk_live_0123456789"},
+            "STRIPE_SECRET_KEY: must be a secret or restricted key, such as sk_live_….",
+        ),
+        (
+            {
+                "CHECKOUT_GATEWAY": "stripe",
+                "STRIPE_SECRET_KEY": "sk_live_0123456789",
+                "CHECKOUT_WEBHOOK_SECRET": "offline-gateway",
+            },
+            "CHECKOUT_WEBHOOK_SECRET: must be the provider's signing secret with CHECKOUT_GATEWAY=stripe.",
+        ),
+        ({"CHECKOUT_GATEWAY": "cash"}, "CHECKOUT_GATEWAY: must be fake or stripe."),
         ({"CART_TTL_DAYS": "soon"}, "CART_TTL_DAYS='soon': must be a whole number."),
     ],
 )
@@ -112,7 +142,7 @@ def test_the_secret_key_of_a_developers_machine_stays_the_same(tmp_path: Path) -
 
 def test_the_example_lists_every_setting_of_every_app() -> None:
     listed = set(re.findall(r"^# ([A-Z][A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    confs = ("CART", "PRICING", "INVENTORY", "NOTIFICATIONS", "CHECKOUT", "API")
+    confs = ("CART", "PRICING", "INVENTORY", "NOTIFICATIONS", "CHECKOUT", "STRIPE", "API")
     known = {f"{app}_{field.name.upper()}" for app in confs for field in fields(getattr(settings, app))}
     read = set()
     for path in (ROOT / "shop" / "settings").glob("*.py"):

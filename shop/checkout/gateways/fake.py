@@ -43,13 +43,22 @@ class FakeGateway:
     account = "offline"
     is_live = False
 
+    def check_token(self, token: str) -> None:
+        """Refuse what is not a test token.
+
+        :raises RejectedError: if the token is none of `TOKENS`.
+        """
+        if token not in TOKENS:
+            detail = ErrorDetail("/provider_token", "out_of_choice", {"choices": ", ".join(TOKENS)})
+            raise RejectedError(errors=(detail,))
+
     def charge(self, charge: Charge) -> Outcome:
         """Answer by the token, and enter the charge in the books.
 
         :raises RejectedError: if the token is none of `TOKENS`.
         :raises GatewayTimeoutError: for `timeout_after_success`, after the charge is in the books.
         """
-        check_token(charge.token)
+        self.check_token(charge.token)
         now = clock.now()
         state = FIRST_STATE[charge.token]
         row, _ = FakeCharge.objects.get_or_create(
@@ -69,13 +78,13 @@ class FakeGateway:
             raise GatewayTimeoutError
         return _outcome(row)
 
-    def find(self, *, key: str) -> Outcome | None:
+    def find(self, *, key: str, reference: str = "", since: datetime | None = None) -> Outcome | None:
         """Look a charge up; a slow one that is due has succeeded."""
         self._settle(clock.now())
         row = FakeCharge.objects.filter(key=key).first()
         return _outcome(row) if row else None
 
-    def cancel(self, *, key: str) -> Outcome | None:
+    def cancel(self, *, key: str, reference: str = "", since: datetime | None = None) -> Outcome | None:
         """End an undecided charge; a decided one stays as it is."""
         self._settle(clock.now())
         FakeCharge.objects.filter(key=key, state__in=UNDECIDED).update(
@@ -86,7 +95,11 @@ class FakeGateway:
         )
         return self.find(key=key)
 
-    def refund(self, *, key: str) -> Outcome:
+    def capture(self, *, key: str, reference: str = "") -> Outcome:
+        """Tell how a charge stands: here money is taken at once."""
+        return _outcome(FakeCharge.objects.get(key=key))
+
+    def refund(self, *, key: str, reference: str = "") -> Outcome:
         """Give a charge back; one that was given back already stays so."""
         FakeCharge.objects.filter(key=key, state=PaymentState.SUCCEEDED.value).update(
             state=PaymentState.REFUNDED.value,
@@ -119,7 +132,7 @@ class FakeGateway:
         signing.verify(
             body=body,
             headers=headers,
-            secrets=secrets(),
+            secrets=conf().webhook_secrets,
             tolerance_seconds=conf().webhook_tolerance_seconds,
             now=now,
         )
@@ -179,7 +192,7 @@ class FakeGateway:
             },
         }
         body = json.dumps(event).encode()
-        return body, {"Webhook-Signature": signing.sign(body=body, secret=secrets()[0], at=at)}
+        return body, {"Webhook-Signature": signing.sign(body=body, secret=conf().webhook_secrets[0], at=at)}
 
     def _settle(self, now: datetime) -> None:
         """Let slow charges succeed whose time has come."""
@@ -188,21 +201,6 @@ class FakeGateway:
             settles_at=None,
             is_told=False,
         )
-
-
-def check_token(token: str) -> None:
-    """Refuse what is not a test token, before anything is written.
-
-    :raises RejectedError: if the token is none of `TOKENS`.
-    """
-    if token not in TOKENS:
-        detail = ErrorDetail("/provider_token", "out_of_choice", {"choices": ", ".join(TOKENS)})
-        raise RejectedError(errors=(detail,))
-
-
-def secrets() -> tuple[str, ...]:
-    """List the secrets that are valid for webhooks, the one to sign with first."""
-    return tuple(part.strip() for part in conf().webhook_secret.split(",") if part.strip())
 
 
 def _outcome(row: FakeCharge) -> Outcome:
@@ -223,6 +221,7 @@ def _outcome(row: FakeCharge) -> Outcome:
 def _read(event: dict[str, object], kind: str, data: dict[str, object]) -> Outcome | None:
     """Read what an event says; None if it means nothing to us. Wrong values are kept: they are compared later."""
     told = {f"charge.{state.value}": state for state in (*FIRST_STATE.values(), PaymentState.REFUNDED)}
+    told["charge.disputed"] = PaymentState.REVIEW
     state = told.get(kind)
     key, amount = data.get("key"), data.get("amount")
     if state is None or not isinstance(key, str) or not isinstance(amount, int) or isinstance(amount, bool):
@@ -236,7 +235,7 @@ def _read(event: dict[str, object], kind: str, data: dict[str, object]) -> Outco
         currency=str(data.get("currency", "")),
         account=str(event.get("account", "")),
         is_live=event.get("livemode") is not False,
-        reason=str(data.get("reason", ""))[:64],
+        reason="chargeback" if state is PaymentState.REVIEW else str(data.get("reason", ""))[:64],
     )
 
 

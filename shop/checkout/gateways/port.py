@@ -27,6 +27,10 @@ class Charge:
     checkout_id: str
     amount: Money
     token: str
+    title: str = ""
+    """What the payer reads beside the amount."""
+    return_url: str = ""
+    """Where a provider with pages of its own sends the payer back to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +38,11 @@ class Outcome:
     """What the provider says about one charge: raw values, compared with our payment before they are believed."""
 
     key: str
+    """Our payment's id; empty if the provider names only its own `reference`."""
     reference: str
     checkout_id: str
     state: PaymentState
-    """PROCESSING, REQUIRES_ACTION, FAILED, SUCCEEDED or REFUNDED."""
+    """PROCESSING, REQUIRES_ACTION, FAILED, SUCCEEDED, REFUNDED; or REVIEW, which people have to look at."""
     amount_minor: int
     currency: str
     account: str
@@ -45,6 +50,8 @@ class Outcome:
     reason: str = ""
     action_url: str = ""
     """Where the payer has to go: while REQUIRES_ACTION."""
+    needs_capture: bool = False
+    """SUCCEEDED, and the money is held; it has to be taken once the order is placed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,13 @@ class Gateway(Protocol):
     account: str
     is_live: bool
 
+    def check_token(self, token: str) -> None:
+        """Refuse a token of another shape, before anything is written.
+
+        :raises RejectedError: if the provider takes no such token.
+        """
+        ...
+
     def charge(self, charge: Charge) -> Outcome:
         """Take money, or repeat the answer given for the same key.
 
@@ -72,15 +86,18 @@ class Gateway(Protocol):
         """
         ...
 
-    def find(self, *, key: str) -> Outcome | None:
+    def find(self, *, key: str, reference: str = "", since: datetime | None = None) -> Outcome | None:
         """Look a charge up by our key; None if the provider has none.
+
+        `reference` is the provider's own, if its answer reached us; `since` is when the payment began, for a provider
+        that can only be asked by its own references and has to look through its books.
 
         :raises GatewayDownError: if the provider was not reached.
         :raises GatewayTimeoutError: if no answer came in time.
         """
         ...
 
-    def cancel(self, *, key: str) -> Outcome | None:
+    def cancel(self, *, key: str, reference: str = "", since: datetime | None = None) -> Outcome | None:
         """End a charge that is not decided yet, and tell how it stands afterwards; None if the provider has none.
 
         :raises GatewayDownError: if the provider was not reached.
@@ -88,7 +105,15 @@ class Gateway(Protocol):
         """
         ...
 
-    def refund(self, *, key: str) -> Outcome:
+    def capture(self, *, key: str, reference: str = "") -> Outcome:
+        """Take money that is held, once, however often it is asked.
+
+        :raises GatewayDownError: if the provider was not reached.
+        :raises GatewayTimeoutError: if no answer came in time.
+        """
+        ...
+
+    def refund(self, *, key: str, reference: str = "") -> Outcome:
         """Give all of a charge back, once, however often it is asked.
 
         :raises GatewayDownError: if the provider was not reached.

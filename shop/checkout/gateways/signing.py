@@ -22,14 +22,20 @@ def sign(*, body: bytes, secret: str, at: datetime) -> str:
 
 
 def verify(
-    *, body: bytes, headers: Mapping[str, str], secrets: tuple[str, ...], tolerance_seconds: int, now: datetime
+    *,
+    body: bytes,
+    headers: Mapping[str, str],
+    secrets: tuple[str, ...],
+    tolerance_seconds: int,
+    now: datetime,
+    header: str = HEADER,
 ) -> None:
     """Check the signature header against each secret (two are valid during rotation), in constant time.
 
     :raises WebhookRefusedError: if there is no header, its time is missing or more than `tolerance_seconds`
         away from `now` in either direction, or no signature in it fits the raw body.
     """
-    value = next((text for name, text in headers.items() if name.lower() == HEADER), "")
+    value = next((text for name, text in headers.items() if name.lower() == header), "")
     parts = [part.strip().partition("=") for part in value.split(",")]
     times = [text for name, _, text in parts if name == "t"]
     signatures = [text for name, _, text in parts if name == "v1" and _SIGNATURE.fullmatch(text)]

@@ -1,9 +1,10 @@
 """What can be done from cart to order: one function a use case."""
 
+from shop.checkout.services.clearing import finish_order
 from shop.checkout.services.details import update_details
 from shop.checkout.services.keeping import cancel, give_back_removed, renew, reserve_again
-from shop.checkout.services.outcomes import apply_outcome, finish_order
-from shop.checkout.services.paying import check_payment, finish_action, pay
+from shop.checkout.services.outcomes import apply_outcome
+from shop.checkout.services.paying import check_payment, finish_action, give_up_payment, pay
 from shop.checkout.services.reconciling import reconcile_payments, refund_payments
 from shop.checkout.services.reordering import reorder
 from shop.checkout.services.starting import start_checkout
@@ -18,6 +19,7 @@ __all__ = [
     "finish_checkouts",
     "finish_order",
     "give_back_removed",
+    "give_up_payment",
     "pay",
     "process_webhooks",
     "receive_webhook",

@@ -10,7 +10,6 @@ import structlog
 from django.db import IntegrityError, transaction
 
 from cart import services as carts
-from cart.errors import CartMergedError
 from inventory import services as inventory
 from inventory.errors import InsufficientStockError, ReservationExpiredError
 from pricing.errors import CodeUsedUpError
@@ -21,13 +20,15 @@ from shop.checkout.gateways import gateway, is_known
 from shop.checkout.gateways.port import Outcome
 from shop.checkout.selectors import is_id
 from shop.checkout.services import rows
+from shop.checkout.services.capturing import capture
+from shop.checkout.services.clearing import finish_order, unlock_cart
 from shop.checkout.types import CheckoutState, PaymentState
 from shop.core.db import failures_named, retrying
-from shop.core.errors import Refusal
 from shop.core.ids import new_id
 
 log = structlog.get_logger(__name__)
 
+UNDECIDED = (PaymentState.PROCESSING, PaymentState.REQUIRES_ACTION)
 FREE = "none"
 """The provider of a payment of 0: nobody is asked."""
 
@@ -47,11 +48,13 @@ class Applied:
     """The payment afterwards."""
 
     payment_id: str
+    checkout_id: str
     state: PaymentState
     effect: Effect
     order_number: str = ""
     owner: str = ""
     reason: str = ""
+    needs_capture: bool = False
 
 
 def apply_outcome(*, outcome: Outcome, now: datetime) -> Applied:
@@ -63,8 +66,11 @@ def apply_outcome(*, outcome: Outcome, now: datetime) -> Applied:
     not matter and news told twice changes nothing. News that contradicts the payment (amount, currency, checkout,
     account, mode) puts an undecided payment into review and makes no order.
 
-    Afterwards, outside the transaction, the ordered lines leave the cart; if the process dies before that,
-    `finish_checkouts` does it. Locks: checkout → payment → cart record → codes → reservation → stock rows by SKU.
+    A chargeback, or a refund of another amount, is for people to look at; the order and its stock stay.
+
+    Afterwards, outside the transaction, the ordered lines leave the cart, and money that was only held is taken; if the
+    process dies before that, `finish_checkouts` and `reconcile_payments` do it.
+    Locks: checkout → payment → cart record → reservation → stock rows by SKU.
 
     :raises PaymentUnknownError: if no payment has this key.
     :raises UnavailableError: if locks were not to be had; nothing changed, the news must be applied again.
@@ -73,70 +79,55 @@ def apply_outcome(*, outcome: Outcome, now: datetime) -> Applied:
         applied = _apply(outcome, now)
     if applied.order_number:
         finish_order(number=applied.order_number, now=now)
+        if applied.needs_capture:
+            capture(payment_id=applied.payment_id)
     elif applied.effect is Effect.MOVED and applied.state in (PaymentState.FAILED, PaymentState.REFUND_DUE):
-        unlock_cart(applied.owner, checkout_id=outcome.checkout_id)
+        unlock_cart(applied.owner, checkout_id=applied.checkout_id)
     return applied
-
-
-def finish_order(*, number: str, now: datetime) -> bool:
-    """Take the ordered lines out of the cart in Redis and note it; lines added since stay. Safe to repeat.
-
-    False if the cart cannot be changed now: then the sweep does it later.
-    """
-    order = models.Order.objects.filter(number=number).first()
-    if order is None or order.cart_cleared_at is not None:
-        return True
-    ref = rows.ref_of(order.owner)
-    try:
-        carts.clear_ordered(
-            ref=ref,
-            content_version=order.cart_content_version,
-            order_number=number,
-            lines=order.lines.all(),
-        )
-    except CartMergedError:
-        log.info("cart_merged_before_it_was_cleared", order=number)
-    except Refusal as error:
-        log.warning("cart_not_cleared", order=number, reason=error.code)
-        return False
-    models.Order.objects.filter(number=number, cart_cleared_at__isnull=True).update(cart_cleared_at=now)
-    return True
-
-
-def unlock_cart(owner: str, *, checkout_id: str) -> None:
-    """Let a cart be changed again after a payment that failed; should Redis not answer, its lock ends by itself."""
-    try:
-        carts.unlock(ref=rows.ref_of(owner), checkout_id=checkout_id)
-    except Refusal as error:
-        log.warning("cart_not_unlocked", checkout=checkout_id, reason=error.code)
 
 
 @retrying
 def _apply(outcome: Outcome, now: datetime) -> Applied:
-    checkout, payment = lock_payment(outcome.key)
+    checkout, payment = lock_payment(outcome.key or _key_of(outcome.reference))
     current = PaymentState(payment.state)
-    contradiction = rules.mismatch(_claim(payment), _told(outcome))
+    contradiction = "" if outcome.state is PaymentState.REVIEW else rules.mismatch(_claim(payment), _told(outcome))
     if contradiction:
         log.error("payment_mismatch", payment=payment.payment_id, reason=contradiction)
-        if rules.PRECEDENCE[current] < rules.PRECEDENCE[PaymentState.SUCCEEDED]:
+        is_undecided = rules.PRECEDENCE[current] < rules.PRECEDENCE[PaymentState.SUCCEEDED]
+        is_odd_refund = outcome.state is PaymentState.REFUNDED and current is not PaymentState.REVIEW
+        if is_undecided or is_odd_refund:
             _move(payment, PaymentState.REVIEW, reason=contradiction, now=now)
         return _applied(checkout, payment, Effect.MISMATCHED, reason=contradiction)
     if not rules.may_move(current, outcome.state):
         return _applied(checkout, payment, Effect.KNOWN)
-    payment.provider_reference = outcome.reference or payment.provider_reference
-    payment.action_url = outcome.action_url
+    if outcome.state not in UNDECIDED or not payment.provider_reference:
+        payment.provider_reference = outcome.reference or payment.provider_reference
+    payment.action_url = outcome.action_url or payment.action_url
     match outcome.state:
         case PaymentState.SUCCEEDED:
             number = _succeed(checkout, payment, now)
-            return _applied(checkout, payment, Effect.MOVED, order_number=number)
+            needs_capture = bool(number) and outcome.needs_capture
+            if needs_capture:
+                payment.next_check_at = now
+                payment.save(update_fields=["next_check_at"])
+            return _applied(checkout, payment, Effect.MOVED, order_number=number, needs_capture=needs_capture)
         case PaymentState.FAILED:
             _move(payment, PaymentState.FAILED, reason=outcome.reason or "declined", now=now)
             reopen(checkout, payment, release_cause="payment_failed", now=now)
         case PaymentState.REFUNDED:
             _move(payment, PaymentState.REFUNDED, reason=payment.reason, now=now)
+        case PaymentState.REVIEW:
+            log.error("payment_in_review", payment=payment.payment_id, reason=outcome.reason)
+            _move(payment, PaymentState.REVIEW, reason=outcome.reason, now=now)
         case _:
             _move(payment, outcome.state, reason="", now=now)
     return _applied(checkout, payment, Effect.MOVED)
+
+
+def _key_of(reference: str) -> str:
+    """Find our payment by the provider's reference; empty if none bears it."""
+    found = models.Payment.objects.filter(provider_reference=reference) if reference else models.Payment.objects.none()
+    return found.values_list("payment_id", flat=True).first() or ""
 
 
 def lock_payment(key: str) -> tuple[models.Checkout, models.Payment]:
@@ -192,7 +183,7 @@ def _move(payment: models.Payment, state: PaymentState, *, reason: str, now: dat
         payment.next_check_at = now
         payment.checks = 0
         payment.settled_at = now
-    elif state not in (PaymentState.PROCESSING, PaymentState.REQUIRES_ACTION):
+    elif state not in UNDECIDED:
         payment.next_check_at = None
         payment.settled_at = payment.settled_at or now
     payment.save()
@@ -317,13 +308,21 @@ def _order(checkout: models.Checkout, payment: models.Payment, now: datetime) ->
 
 
 def _applied(
-    checkout: models.Checkout, payment: models.Payment, effect: Effect, *, order_number: str = "", reason: str = ""
+    checkout: models.Checkout,
+    payment: models.Payment,
+    effect: Effect,
+    *,
+    order_number: str = "",
+    reason: str = "",
+    needs_capture: bool = False,
 ) -> Applied:
     return Applied(
         payment_id=payment.payment_id,
+        checkout_id=payment.checkout_id,
         state=PaymentState(payment.state),
         effect=effect,
         order_number=order_number,
         owner=checkout.owner,
         reason=reason,
+        needs_capture=needs_capture,
     )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from urllib.parse import urljoin
 
 import structlog
+from django.conf import settings
+from django.utils.translation import gettext as _
 
 from cart import selectors as carts
 from cart import services as cart_services
 from inventory import services as inventory
 from pricing.errors import CodeUsedUpError
-from shop.checkout import models, selectors
+from shop.checkout import access, models, selectors
 from shop.checkout.conf import conf
 from shop.checkout.errors import (
     CheckoutIncompleteError,
@@ -21,11 +24,15 @@ from shop.checkout.errors import (
     PriceChangedError,
 )
 from shop.checkout.gateways import gateway
-from shop.checkout.gateways.fake import FakeGateway, check_token
+from shop.checkout.gateways.fake import FakeGateway
 from shop.checkout.gateways.port import Charge, GatewayDownError, GatewayTimeoutError, Outcome
 from shop.checkout.services import rows
+from shop.checkout.services.clearing import unlock_cart
+from shop.checkout.services.keeping import give_back_removed, requote
+from shop.checkout.services.outcomes import FREE, apply_outcome, free_outcome, lock_payment, reopen
+from shop.checkout.services.quoting import Offer, frozen_quote, offer, shown_in_checkout
 from shop.checkout.services.keeping import give_back_removed
-from shop.checkout.services.outcomes import FREE, apply_outcome, free_outcome, lock_payment, reopen, unlock_cart
+from shop.checkout.services.outcomes import FREE, apply_outcome, free_outcome, lock_payment, reopen
 from shop.checkout.services.quoting import Offer, freeze, frozen_quote, offer, requote, shown_in_checkout
 from shop.checkout.types import CheckoutState, PaymentState, PaymentView, Principal
 from shop.core.db import retrying
@@ -127,9 +134,28 @@ def check_payment(*, checkout_id: str, payment_id: str, principal: Principal, no
     if row.provider == FREE:
         return _settle(payment_id, free_outcome(row), now)
     try:
-        outcome = gateway(row.provider).find(key=payment_id)
+        outcome = gateway(row.provider).find(key=payment_id, reference=row.provider_reference, since=row.created_at)
     except (GatewayDownError, GatewayTimeoutError):
         outcome = None
+    return _settle(payment_id, outcome, now) if outcome else selectors.payment_view(row)
+
+
+def give_up_payment(*, checkout_id: str, payment_id: str, principal: Principal, now: datetime) -> PaymentView:
+    """End a payment that waits for its payer, at the provider first, so that another way of paying can be chosen.
+
+    One that is decided by now stays as it is; unanswered, it goes on waiting.
+
+    :raises PaymentUnknownError: if there is no such payment, or it is another's.
+    :raises PaymentDeclinedError: if it is ended, or failed before.
+    :raises GatewayUnavailableError: if the provider did not answer: the payment may still succeed.
+    """
+    row = _payment(checkout_id=checkout_id, payment_id=payment_id, principal=principal)
+    if row.state != PaymentState.REQUIRES_ACTION.value:
+        return _told(row)
+    try:
+        outcome = gateway(row.provider).cancel(key=payment_id, reference=row.provider_reference, since=row.created_at)
+    except (GatewayDownError, GatewayTimeoutError) as error:
+        raise GatewayUnavailableError(retry_after_seconds=10) from error
     return _settle(payment_id, outcome, now) if outcome else selectors.payment_view(row)
 
 
@@ -160,7 +186,7 @@ def _told(row: models.Payment) -> PaymentView:
 def _require_method(method: str, provider_token: str) -> None:
     if method != conf().gateway:
         raise RejectedError(errors=(ErrorDetail("/method", "out_of_choice", {"choices": conf().gateway}),))
-    check_token(provider_token)
+    gateway(method).check_token(provider_token)
 
 
 def _require_complete(row: models.Checkout) -> None:
@@ -266,6 +292,8 @@ def _ask(payment: models.Payment, provider_token: str, *, owner: str, now: datet
         checkout_id=payment.checkout_id,
         amount=Money(payment.amount_minor, payment.currency),
         token=provider_token,
+        title=_("Your order"),
+        return_url=urljoin(settings.BASE_URL, access.payer_path(payment_id=payment.payment_id)),
     )
     try:
         return gateway(payment.provider).charge(charge)

@@ -11,7 +11,8 @@ from shop.checkout.conf import conf
 from shop.checkout.errors import PaymentUnknownError
 from shop.checkout.gateways import gateway
 from shop.checkout.gateways.port import GatewayDownError, GatewayTimeoutError, Outcome
-from shop.checkout.services.outcomes import FREE, apply_outcome, free_outcome
+from shop.checkout.services.capturing import capture
+from shop.checkout.services.outcomes import FREE, UNDECIDED, apply_outcome, free_outcome
 from shop.checkout.types import PaymentState
 from shop.core.db import rows
 from shop.core.errors import Refusal
@@ -21,6 +22,9 @@ log = structlog.get_logger(__name__)
 BATCH = 50
 NOT_FOUND_SECONDS = 60
 """So long after the start a payment that the provider does not know never reached it: all time-outs are over."""
+CANCEL_SECONDS = 150
+"""So long before its reservation ends a payment that is undecided is ended at the provider: units that are given back
+must not be paid for. It is looked at once a minute."""
 BOOKS_HOURS = 2
 """How far back the provider's own list is compared."""
 
@@ -32,7 +36,7 @@ WITH due AS MATERIALIZED (
         ORDER BY next_check_at, payment_id LIMIT %(batch)s FOR NO KEY UPDATE SKIP LOCKED)
 UPDATE checkout_payment p
    SET checks = p.checks + 1,
-       next_check_at = %(now)s + make_interval(secs => least(300, 10 * power(2, least(p.checks, 10))))
+       next_check_at = %(now)s + make_interval(secs => least(%(longest)s, 10 * power(2, least(p.checks, 10))))
   FROM due WHERE p.payment_id = due.payment_id RETURNING p.payment_id
 """
 
@@ -41,16 +45,27 @@ def reconcile_payments(*, now: datetime) -> int:
     """Ask the provider about every undecided payment that is due, work off refunds, and read the provider's own list.
 
     A payment that the provider never got is failed a minute after its start; one that is still undecided when its
-    reservation's pin ends is cancelled at the provider first. Gives the number of payments looked at.
+    reservation's pin is about to end is cancelled at the provider first. Gives the number of payments looked at.
     """
     looked_at = 0
-    for payment_id in _claim(models.payments.RUNNING, now):
+    for payment_id in _claim(models.payments.RUNNING, now, longest=60):
         looked_at += 1
         try:
             _check(models.Payment.objects.get(pk=payment_id), now)
         except Exception:  # one payment that breaks us must not hold up the others; it is due again later
             log.exception("payment_check_failed", payment=payment_id)
-    return looked_at + refund_payments(now=now) + _read_books(now)
+    return looked_at + _capture(now) + refund_payments(now=now) + _read_books(now)
+
+
+def _capture(now: datetime) -> int:
+    """Take the money of orders whose process died, or was not answered, before it could."""
+    due = _claim((PaymentState.SUCCEEDED.value,), now)
+    for payment_id in due:
+        try:
+            capture(payment_id=payment_id)
+        except Exception:  # one payment that breaks us must not hold up the others
+            log.exception("capture_failed", payment=payment_id)
+    return len(due)
 
 
 def refund_payments(*, now: datetime) -> int:
@@ -59,7 +74,7 @@ def refund_payments(*, now: datetime) -> int:
     for payment_id in _claim((PaymentState.REFUND_DUE.value,), now):
         payment = models.Payment.objects.get(pk=payment_id)
         try:
-            outcome = gateway(payment.provider).refund(key=payment_id)
+            outcome = gateway(payment.provider).refund(key=payment_id, reference=payment.provider_reference)
         except (GatewayDownError, GatewayTimeoutError):
             log.warning("refund_waits", payment=payment_id)
             continue
@@ -68,8 +83,9 @@ def refund_payments(*, now: datetime) -> int:
     return refunded
 
 
-def _claim(states: tuple[str, ...], now: datetime) -> list[str]:
-    return [row[0] for row in rows(_CLAIM, {"states": list(states), "now": now, "batch": BATCH})]
+def _claim(states: tuple[str, ...], now: datetime, *, longest: int = 300) -> list[str]:
+    values = {"states": list(states), "now": now, "batch": BATCH, "longest": longest}
+    return [row[0] for row in rows(_CLAIM, values)]
 
 
 def _check(payment: models.Payment, now: datetime) -> None:
@@ -78,11 +94,13 @@ def _check(payment: models.Payment, now: datetime) -> None:
         return
     age = now - payment.created_at
     source = gateway(payment.provider)
+    pin = conf().pin_seconds
+    known = {"key": payment.payment_id, "reference": payment.provider_reference}
     try:
-        outcome = source.find(key=payment.payment_id)
-        is_undecided = outcome is not None and outcome.state in (PaymentState.PROCESSING, PaymentState.REQUIRES_ACTION)
-        if is_undecided and age > timedelta(seconds=conf().pin_seconds):
-            outcome = source.cancel(key=payment.payment_id)
+        outcome = source.find(**known, since=payment.created_at)
+        is_undecided = outcome is not None and outcome.state in UNDECIDED
+        if is_undecided and age > timedelta(seconds=max(pin // 2, pin - CANCEL_SECONDS)):
+            outcome = source.cancel(**known, since=payment.created_at)
     except (GatewayDownError, GatewayTimeoutError):
         log.warning("payment_not_checked", payment=payment.payment_id)
         return

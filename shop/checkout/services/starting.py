@@ -17,8 +17,8 @@ from shop.checkout import models, selectors
 from shop.checkout.conf import conf
 from shop.checkout.errors import CartEmptyError, ReservationLimitError
 from shop.checkout.services import rows
+from shop.checkout.services.clearing import finish_order
 from shop.checkout.services.details import clean_email
-from shop.checkout.services.outcomes import finish_order
 from shop.checkout.services.quoting import Offer, freeze, offer, shown_in_checkout
 from shop.checkout.types import CheckoutState, CheckoutView, Principal
 from shop.core.db import retrying

@@ -11,8 +11,8 @@ from shop.checkout import models
 from shop.checkout.conf import conf
 from shop.checkout.selectors import principal_of
 from shop.checkout.services import rows
+from shop.checkout.services.clearing import finish_order
 from shop.checkout.services.keeping import give_back_removed
-from shop.checkout.services.outcomes import finish_order
 from shop.checkout.types import CheckoutState
 from shop.core.db import retrying
 from shop.core.errors import Refusal

@@ -10,12 +10,15 @@ from django.http import QueryDict
 from django.utils.translation import get_language, to_locale
 from django.utils.translation import gettext as _
 
+from shop.checkout.conf import conf
 from shop.checkout.services.details import COUNTRIES
 from shop.checkout.types import CheckoutView
 from shop.core.errors import RejectedError
 from shop.core.words import detail_words
 
 NAMES = ("email", "name", "line1", "line2", "city", "postcode", "country")
+HOSTED = "hosted"
+"""The way of paying of a provider with a page of its own."""
 OUTCOMES = ("ok", "declined", "slow", "timeout_after_success", "requires_action")
 DEFAULT_COUNTRY = "GB"
 _LONGEST = 300
@@ -120,6 +123,23 @@ def outcomes(chosen: str) -> list[Outcome]:
     }
     wanted = chosen if chosen in texts else "ok"
     return [Outcome(token, title, detail, token == wanted) for token, (title, detail) in texts.items()]
+
+
+def is_hosted() -> bool:
+    """Tell whether people pay on the provider's own page, so that there is nothing to choose here."""
+    return conf().gateway != "fake"
+
+
+def ways() -> tuple[str, ...]:
+    """List the ways of paying that a form may name."""
+    return (HOSTED,) if is_hosted() else OUTCOMES
+
+
+def way_title(token: str) -> str:
+    """Name the chosen way of paying."""
+    if is_hosted():
+        return _("Card or another way, on the next page")
+    return _("Test payment: {how}").replace("{how}", outcome_title(token))
 
 
 def outcome_title(token: str) -> str:

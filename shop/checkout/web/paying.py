@@ -10,6 +10,7 @@ from django.shortcuts import render
 from inventory.errors import InsufficientStockError, ReservationExpiredError
 from pricing.errors import CodeUsedUpError
 from shop.checkout import selectors, services
+from shop.checkout.conf import conf
 from shop.checkout.errors import (
     CheckoutIncompleteError,
     GatewayUnavailableError,
@@ -19,6 +20,7 @@ from shop.checkout.errors import (
     PriceChangedError,
 )
 from shop.checkout.types import CheckoutState, CheckoutView, PaymentState, Principal
+from shop.checkout.web import forms
 from shop.checkout.web.base import (
     CheckoutPageView,
     after_payment,
@@ -62,8 +64,8 @@ class PayView(CheckoutPageView):
             payment = services.pay(
                 checkout_id=checkout_id,
                 principal=principal,
-                method="fake",
-                provider_token=read_token(request, checkout_id) or "ok",
+                method=conf().gateway,
+                provider_token=read_token(request, checkout_id) or forms.ways()[0],
                 expected_total=-1 if total is None else total,
                 key=key,
                 now=clock.now(),
@@ -99,7 +101,7 @@ class WaitingView(CheckoutPageView):
                 payment = services.check_payment(
                     checkout_id=checkout_id, payment_id=checkout.last_payment_id, principal=principal, now=clock.now()
                 )
-                url = after_payment(request, payment)
+                url = "" if payment.action_url else after_payment(request, payment)  # the payer came back from there
             except PaymentDeclinedError:
                 url = step_url("payment", checkout_id)
         else:
@@ -108,6 +110,23 @@ class WaitingView(CheckoutPageView):
         if request.headers.get("Accept", "").startswith("application/json"):
             return JsonResponse({"url": "" if url == request.path else url})
         return see_other(url)
+
+
+class StopView(CheckoutPageView):
+    """“Pay in another way”, while the provider's page waits for the payer."""
+
+    def post(self, request: HttpRequest, checkout_id: str) -> HttpResponse:
+        """End the payment at the provider; one that is decided meanwhile stands."""
+        principal, checkout = checkout_of(request, checkout_id)
+        if checkout.state is not CheckoutState.PAYING or not checkout.last_payment_id:
+            return see_other(elsewhere(checkout) or step_url("payment", checkout_id))
+        try:
+            services.give_up_payment(
+                checkout_id=checkout_id, payment_id=checkout.last_payment_id, principal=principal, now=clock.now()
+            )
+        except PaymentDeclinedError:
+            return see_other(step_url("payment", checkout_id))
+        return see_other(step_url("waiting", checkout_id))
 
 
 class PayerView(PageView):

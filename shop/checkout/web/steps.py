@@ -100,13 +100,14 @@ class PaymentStepView(CheckoutPageView):
         if gone := elsewhere(checkout) or _missing_details(checkout):
             return see_other(gone)
         token = request.POST.get("provider_token", "")
-        if token not in forms.OUTCOMES:
+        if token not in forms.ways():
             return self._show(request, checkout, forms.choose_words(), status=422)
         keep_token(request, checkout_id, token)
         return see_other(step_url("review", checkout_id))
 
     def _show(self, request: HttpRequest, checkout: CheckoutView, error: str, *, status: int = 200) -> HttpResponse:
         context = {
+            "is_hosted": forms.is_hosted(),
             "outcomes": forms.outcomes(read_token(request, checkout.checkout_id)),
             "error": error,
             "is_declined": checkout.last_payment_state is PaymentState.FAILED,
@@ -122,8 +123,7 @@ class ReviewView(CheckoutPageView):
         _principal, checkout = checkout_of(request, checkout_id)
         if gone := elsewhere(checkout) or _missing_details(checkout):
             return see_other(gone)
-        token = read_token(request, checkout_id)
-        if not token and checkout.total.minor:
+        if checkout.total.minor and read_token(request, checkout_id) not in forms.ways():
             return see_other(step_url("payment", checkout_id))
         return render_review(request, checkout)
 
@@ -134,7 +134,7 @@ def render_review(
     """Render the review; its form carries a key, so that pressing twice pays once."""
     context = {
         "key": new_token(),
-        "paying_with": forms.outcome_title(read_token(request, checkout.checkout_id)),
+        "paying_with": forms.way_title(read_token(request, checkout.checkout_id)),
         "refused": refused,
         "country": forms.country_name(checkout.address.country) if checkout.address else "",
     }

@@ -13,6 +13,7 @@ _checkout: list[URLPattern | URLResolver] = [
     path("<str:checkout_id>/review/", steps.ReviewView.as_view(), name="review"),
     path("<str:checkout_id>/pay/", paying.PayView.as_view(), name="pay"),
     path("<str:checkout_id>/waiting/", paying.WaitingView.as_view(), name="waiting"),
+    path("<str:checkout_id>/stop/", paying.StopView.as_view(), name="stop"),
     path("payer/<str:token>/", paying.PayerView.as_view(), name="payer"),
     path("<str:checkout_id>/renew/", keeping.RenewView.as_view(), name="renew"),
     path("<str:checkout_id>/reserve/", keeping.ReserveView.as_view(), name="reserve"),
