@@ -70,7 +70,7 @@ def apply_outcome(*, outcome: Outcome, now: datetime) -> Applied:
 
     Afterwards, outside the transaction, the ordered lines leave the cart, and money that was only held is taken; if the
     process dies before that, `finish_checkouts` and `reconcile_payments` do it.
-    Locks: checkout → payment → cart record → reservation → stock rows by SKU.
+    Locks: checkout → payment → cart record → codes → reservation → stock rows by SKU.
 
     :raises PaymentUnknownError: if no payment has this key.
     :raises UnavailableError: if locks were not to be had; nothing changed, the news must be applied again.

@@ -28,9 +28,6 @@ from shop.checkout.gateways.fake import FakeGateway
 from shop.checkout.gateways.port import Charge, GatewayDownError, GatewayTimeoutError, Outcome
 from shop.checkout.services import rows
 from shop.checkout.services.clearing import unlock_cart
-from shop.checkout.services.keeping import give_back_removed, requote
-from shop.checkout.services.outcomes import FREE, apply_outcome, free_outcome, lock_payment, reopen
-from shop.checkout.services.quoting import Offer, frozen_quote, offer, shown_in_checkout
 from shop.checkout.services.keeping import give_back_removed
 from shop.checkout.services.outcomes import FREE, apply_outcome, free_outcome, lock_payment, reopen
 from shop.checkout.services.quoting import Offer, freeze, frozen_quote, offer, requote, shown_in_checkout
