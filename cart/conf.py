@@ -27,6 +27,8 @@ class CartConf:
     saved_ttl_days: int = 90
     """A saved list lives so long after the last change."""
     merge_policy: str = MergePolicy.MAX.value
+    edge_cache: bool = False
+    """An edge cache stands in front that keeps guests' carts for some seconds, as `docs/edge.md` says."""
     history_days: int = 90
     """Each change of a cart can be looked up by staff for so long; 0 keeps no history."""
 

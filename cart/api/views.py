@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from cart import identity, selectors, services
 from cart.api import serializers
 from cart.api.edge import EXPAND, IF_MATCH, KEY, CartApiView
+from cart.api.edge_cache import EdgeRequest, for_edge, read_edge_request
 from cart.api.representations import EXPANSIONS, cart_json, view_json, warnings_json
 from cart.errors import CartChangedError
 from cart.types import CartChange, CartRef, CartWarning, LineChange
@@ -37,7 +38,8 @@ class CartView(CartApiView):
         """Show the cart: what is in it, and what `expand` asks for. Reading makes nothing."""
         expand = read_expand(plain(request), EXPANSIONS)
         ref = identity.cart_ref(plain(request))
-        if not expand and (unchanged := _unchanged(request, ref)):
+        asked = read_edge_request(plain(request))
+        if not expand and (unchanged := _unchanged(request, ref, asked)):
             return unchanged
         if expand:
             view = selectors.view_cart(
@@ -56,7 +58,8 @@ class CartView(CartApiView):
             return Response({**body, "warnings": warnings}, headers={"Cache-Control": "no-store"})
         if is_unchanged(plain(request), tag):
             return Response(status=304, headers={"ETag": tag})
-        return Response(view_json(view, expand) if view else cart_json(cart), headers={"ETag": tag})
+        response = Response(view_json(view, expand) if view else cart_json(cart), headers={"ETag": tag})
+        return for_edge(response, plain(request), asked=asked, cart=cart)
 
     @extend_schema(
         operation_id="change_cart",
@@ -100,12 +103,13 @@ class CartView(CartApiView):
         return self.change(request, lambda ref: services.empty_cart(ref=ref, expected_version=version))
 
 
-def _unchanged(request: Request, ref: CartRef | None) -> Response | None:
+def _unchanged(request: Request, ref: CartRef | None, asked: EdgeRequest | None) -> Response | None:
     """Answer 304 after reading one field, if the client holds this version of the minimal cart."""
     version = known_version(plain(request))
-    if version is None or not selectors.is_version(ref=ref, version=version):
+    if version is None or (asked and asked.version != version) or not selectors.is_version(ref=ref, version=version):
         return None
-    return Response(status=304, headers={"ETag": etag(version)})
+    response = Response(status=304, headers={"ETag": etag(version)})
+    return for_edge(response, plain(request), asked=asked, cart=None)
 
 
 class CountView(CartApiView):
@@ -117,7 +121,8 @@ class CountView(CartApiView):
     def get(self, request: Request) -> Response:
         """Tell how many units are in the cart."""
         ref = identity.cart_ref(plain(request))
-        if unchanged := _unchanged(request, ref):
+        asked = read_edge_request(plain(request))
+        if unchanged := _unchanged(request, ref, asked):
             return unchanged
         cart = selectors.get_cart(ref=ref)
         tag = etag(cart.version)
@@ -125,7 +130,8 @@ class CountView(CartApiView):
             return Response({"units": cart.units}, headers={"Cache-Control": "no-store"})
         if is_unchanged(plain(request), tag):
             return Response(status=304, headers={"ETag": tag})
-        return Response({"units": cart.units}, headers={"ETag": tag})
+        response = Response({"units": cart.units}, headers={"ETag": tag})
+        return for_edge(response, plain(request), asked=asked, cart=cart)
 
 
 class LineListView(CartApiView):
