@@ -75,6 +75,8 @@ class Done:
     words: str
     undo: str
     sku_id: str
+    told: tuple[str, ...] = ()
+    """What the words are about, one by one."""
 
 
 @dataclass(frozen=True, slots=True)

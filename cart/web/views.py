@@ -27,6 +27,7 @@ from cart.web.present import Done, with_did, with_row
 from cart.web.words import stop_words
 from shop.core.errors import Refusal
 from shop.core.web.pages import see_other
+from shop.core.web.told import unpack_told
 
 
 class CartView(CartPageView):
@@ -35,8 +36,8 @@ class CartView(CartPageView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show both.
 
-        `?did=` says what the last action did, `?stop=` why checkout sent the shopper back, `?edit=` and `?quantity=`
-        keep what was typed on a page that had become too old.
+        `?did=` says what the last action did, `?stop=` why checkout sent the shopper back, with `?told=` in detail,
+        `?edit=` and `?quantity=` keep what was typed on a page that had become too old.
         """
         identity.finish_pending_merge(request)
         ref = identity.cart_ref(request)
@@ -48,7 +49,8 @@ class CartView(CartPageView):
         if is_bad:
             page = replace(page, refused=sentence)
         elif sentence:
-            page = replace(page, done=Done(sentence, undo="", sku_id=""))
+            told = unpack_told(request.GET.get("told", ""))
+            page = replace(page, done=Done(sentence, undo="", sku_id="", told=told))
         return render_cart(request, page)
 
 

@@ -151,7 +151,7 @@ _ARRIVED = {
     "given_back": gettext_lazy("Checkout cancelled. Your items are no longer reserved; your cart is kept."),
     "ordered_again": gettext_lazy("The items of your order are in your cart, at today's prices."),
     "ordered_again_partly": gettext_lazy(
-        "Your cart has what is still there of your order, at today's prices. The rest is sold out or no longer sold."
+        "Your cart has what is still there of your order, at today's prices. These are not as you ordered them:"
     ),
 }
 

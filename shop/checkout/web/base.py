@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
@@ -22,6 +23,7 @@ from shop.checkout.types import CheckoutState, CheckoutView, PaymentState, Payme
 from shop.core import clock
 from shop.core.errors import Refusal
 from shop.core.web.pages import PageView, refused, see_other
+from shop.core.web.told import pack_told
 
 STEPS = ("delivery", "payment", "review")
 _DRAFTS = "checkout_drafts"
@@ -60,9 +62,10 @@ def order_url(number: str) -> str:
     return reverse("orders:order", args=[number])
 
 
-def stop_url(code: str) -> str:
-    """Give the address of the cart that says why checkout did not start."""
-    return reverse("cart:cart") + "?" + urlencode({"stop": code})
+def stop_url(code: str, *, told: Sequence[str] = ()) -> str:
+    """Give the address of the cart that says why checkout did not start or what was done, with `told` line by line."""
+    details = {"told": pack_told(told)} if told else {}
+    return reverse("cart:cart") + "?" + urlencode({"stop": code, **details})
 
 
 class CheckoutPageView(PageView):

@@ -117,7 +117,7 @@ class OrderAgainView(PageView):
             return see_other(stop_url("nothing_again"))
         receipt, change = done.result
         left_out = [again_words(line) for line in receipt.lines if line.outcome is not ReorderOutcome.ADDED]
-        response = see_other(stop_url("ordered_again_partly" if left_out else "ordered_again", told=left_out))
+        response = see_other(stop_url("ordered_again" if receipt.is_whole else "ordered_again_partly", told=left_out))
         identity.attach_session(response, request, new_token=done.new_token, cart=change.cart)
         return response
 
