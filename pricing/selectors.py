@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from pricing.models import DiscountCode, Price
+from pricing.models import DiscountCode, Price, Promotion
 from pricing.reductions import list_reductions, user_of
 from pricing.rules import canonical_code, price_demands
 from pricing.types import Demand, PriceQuote
@@ -87,6 +87,11 @@ def quote(
         else ((), ())
     )
     return price_demands(demands=demands, prices=prices, currency=currency, reductions=reductions, codes_off=off)
+
+
+def has_promotions() -> bool:
+    """Tell whether there is any promotion, running or not."""
+    return Promotion.objects.exists()
 
 
 def find_code(*, text: str, owner: str) -> int | None:

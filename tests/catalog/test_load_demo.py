@@ -16,7 +16,8 @@ from inventory import services as stock
 from inventory.models import StockEntry, StockItem
 from inventory.types import AvailabilityState
 from pricing import selectors as pricing
-from pricing.models import Price
+from pricing.models import DiscountCode, Price, Promotion
+from pricing.types import Demand
 from shop.catalog import selectors as catalog
 from shop.catalog import services
 from shop.catalog.models import Product, Sku
@@ -35,7 +36,17 @@ def load() -> str:
 def everything() -> dict[str, list[Any]]:
     return {
         model.__name__: list(model._default_manager.order_by("pk").values())
-        for model in (Product, Sku, Price, StockItem, StockEntry, get_user_model(), EmailAddress)
+        for model in (
+            Product,
+            Sku,
+            Price,
+            Promotion,
+            DiscountCode,
+            StockItem,
+            StockEntry,
+            get_user_model(),
+            EmailAddress,
+        )
     }
 
 
@@ -49,6 +60,25 @@ def test_the_shop_is_filled() -> None:
     assert min(states[s] for s in (AvailabilityState.IN_STOCK, AvailabilityState.LOW, AvailabilityState.OUT)) >= 20
     assert Sku.objects.filter(is_sellable=False).count() >= 10
     assert_balanced()
+
+
+def test_promotions_run_and_two_codes_can_be_entered() -> None:
+    load()
+
+    welcome, once = (pricing.find_code(text=text, owner="g:1") for text in ("WELCOME10", "ONCE20"))
+    assert welcome
+    assert once
+    assert DiscountCode.objects.get(pk=once).max_uses == 1
+    assert DiscountCode.objects.get(pk=welcome).max_uses is None
+    candle = Sku.objects.filter(product__slug="fig-candle").first()
+    assert candle is not None
+    demands = [Demand(candle.sku_id, 3)]
+    quote = pricing.quote(demands=demands, currency="GBP", now=clock.now(), owner="g:1", code_ids=[welcome])
+    assert [discount.name for discount in quote.discounts] == ["Candles: 3 for 2", "Welcome"]
+    bath = Sku.objects.filter(product__category="Bathroom", is_sellable=True).first()
+    assert bath is not None
+    quote = pricing.quote(demands=[Demand(bath.sku_id, 1)], currency="GBP", now=clock.now())
+    assert [discount.name for discount in quote.discounts] == ["Bathroom week"]
 
 
 def test_everybody_can_sign_in_and_one_is_staff() -> None:

@@ -1,4 +1,4 @@
-"""`manage.py load_demo`: fill the shop with made-up products, prices, stock and people; what is there already stays."""
+"""`manage.py load_demo`: fill the shop with made-up goods, promotions and people; what is there already stays."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from inventory import services as inventory
 from inventory.types import StockReason
 from pricing import selectors as prices
 from pricing import services as pricing
+from pricing.types import Combining, ReductionKind
 from shop.catalog import services as catalog
 from shop.catalog.demo.assortment import DemoProduct, DemoSku, assortment
 from shop.core import clock
@@ -32,6 +33,7 @@ CUSTOMERS = (
 )
 PASSWORD = "trolley-demo"  # noqa: S105 - for made-up people; the command refuses to run in production
 OPENED_AT = datetime(2025, 1, 1, tzinfo=UTC)
+CANDLES = ("beeswax-candle", "fig-candle", "rosemary-candle", "unscented-candle", "cedar-candle")
 SPOILED = 6
 """Units of a sold-out SKU that came in and were lost, so that its ledger tells a story."""
 
@@ -39,7 +41,7 @@ SPOILED = 6
 class Command(BaseCommand):
     """Load the demo's data; running it again changes nothing."""
 
-    help = "Fill the shop with made-up products, prices, stock and people. What is there already stays as it is."
+    help = "Fill the shop with made-up goods, promotions and people. What is there already stays as it is."
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - Django's signature
         """Load what is missing, in one transaction.
@@ -62,6 +64,7 @@ class Command(BaseCommand):
             new_products = _add_products(products)
             new_stock = _add_prices_and_stock([sku for product in products for sku in product.skus], shown)
             new_people = _add_people()
+            _add_promotions()
         if new_products or new_stock or new_people:
             self.stdout.write(f"Loaded {new_products} products, stock of {new_stock} SKUs and {new_people} people.")
         else:
@@ -102,6 +105,25 @@ def _add_prices_and_stock(skus: list[DemoSku], shown: Callable[[Iterable[DemoSku
                 sku_id=sku.sku_id, delta=-received, reason=StockReason.DAMAGED, by=None, note="Water in the store room"
             )
     return len(missing)
+
+
+def _add_promotions() -> None:
+    """Start three promotions, and publish two codes: one that anybody may use, and one that goes to the first order."""
+    if prices.has_promotions():
+        return
+    currency = settings.PRICING.currency
+
+    def add(name: str, kind: ReductionKind, value: int, **more: Any) -> int:  # noqa: ANN401 - fields of a promotion
+        promotion = pricing.NewPromotion(name=name, kind=kind, value=value, valid_from=OPENED_AT, **more)
+        return pricing.add_promotion(promotion=promotion)
+
+    add("Bathroom week", ReductionKind.PERCENT, 15, categories=("Bathroom",), priority=10)
+    add("Candles: 3 for 2", ReductionKind.BUY_X_GET_Y, 2, free=1, products=CANDLES)
+    add("Large cart", ReductionKind.AMOUNT, 1_000, currency=currency, minimum_minor=15_000, priority=-10)
+    welcome = add("Welcome", ReductionKind.PERCENT, 10, combines=Combining.PROMOTIONS, needs_code=True)
+    pricing.publish_code(promotion_id=welcome, code="WELCOME10", valid_from=OPENED_AT)
+    once = add("First come", ReductionKind.PERCENT, 20, combines=Combining.PROMOTIONS, needs_code=True)
+    pricing.publish_code(promotion_id=once, code="ONCE20", valid_from=OPENED_AT, max_uses=1)
 
 
 def _add_people() -> int:
