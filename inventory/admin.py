@@ -16,7 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from inventory import services
@@ -74,11 +74,12 @@ class StateOfCountersFilter(admin.SimpleListFilter):
 class StockItemAdmin(ReadOnlyAdmin):
     """Counters are never typed over: *Adjust* enters a difference, so that a form opened before sales undoes none."""
 
-    list_display = ("sku_id", "on_hand", "reserved", "available", "drift", "last_recount", "adjust_link")
-    list_filter = (StateOfCountersFilter,)
+    list_display = ("sku_id", "on_hand", "reserved", "available", "drift", "last_recount", "hot", "adjust_link")
+    list_filter = (StateOfCountersFilter, "is_hot")
+    actions = ("mark_hot", "mark_cold")
     search_fields = ("sku_id",)
     search_help_text = _("SKU")
-    fields = ("sku_id", "on_hand", "reserved", "available", "drift", "last_recount", "adjust_link")
+    fields = ("sku_id", "on_hand", "reserved", "available", "drift", "last_recount", "hot", "adjust_link")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StockItem]:
         live = (
@@ -111,6 +112,35 @@ class StockItemAdmin(ReadOnlyAdmin):
     @admin.display(description=_("last recount"))
     def last_recount(self, item: Any) -> Any:  # noqa: ANN401 - annotated
         return item.recounted_at
+
+    @admin.display(description=_("hot"))
+    def hot(self, item: StockItem) -> str:
+        if item.is_hot:
+            return gettext("yes")
+        return gettext("by itself") if item.hot_until and item.hot_until > clock.now() else "–"
+
+    def has_adjust_permission(self, request: HttpRequest) -> bool:
+        """Tell whether the actions are shown."""
+        return bool(request.user.has_perm("inventory.adjust_stock"))
+
+    @admin.action(description=_("Mark as hot: reserve through the lane"), permissions=["adjust"])
+    def mark_hot(self, request: HttpRequest, queryset: QuerySet[StockItem]) -> None:
+        """Expect a rush for the chosen SKUs."""
+        self._mark(request, queryset, is_hot=True)
+
+    @admin.action(description=_("No longer hot"), permissions=["adjust"])
+    def mark_cold(self, request: HttpRequest, queryset: QuerySet[StockItem]) -> None:
+        """Let the chosen SKUs go the plain way again."""
+        self._mark(request, queryset, is_hot=False)
+
+    def _mark(self, request: HttpRequest, queryset: QuerySet[StockItem], *, is_hot: bool) -> None:
+        with transaction.atomic():
+            changed = list(queryset.exclude(is_hot=is_hot))
+            for item in changed:
+                services.mark_hot(sku_id=item.sku_id, is_hot=is_hot)
+                self.log_change(request, item, "Marked as hot" if is_hot else "No longer hot")
+        told = ngettext("%(count)d SKU changed.", "%(count)d SKUs changed.", len(changed)) % {"count": len(changed)}
+        self.message_user(request, told, messages.SUCCESS)
 
     @admin.display(description="")
     def adjust_link(self, item: StockItem) -> str:

@@ -21,6 +21,10 @@ class InventoryConf:
     """How often a reservation may be renewed (WCAG 2.2.1: at least ten times)."""
     low_stock: int = 5
     """At or below this many available units the number is shown."""
+    hot_after_waits: int = 50
+    """After so many long waits within ten minutes a SKU is hot by itself, for ten minutes; 0: only staff say so."""
+    lane_wait_seconds: int = 3
+    """How long a request for a hot SKU may wait in its lane before the answer is “busy”."""
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
@@ -28,6 +32,8 @@ class InventoryConf:
         require(1 <= self.sweep_seconds <= 3_600, "INVENTORY_SWEEP_SECONDS", "must be from 1 to 3600.")  # noqa: PLR2004
         require(0 <= self.renewals <= 100, "INVENTORY_RENEWALS", "must be from 0 to 100.")  # noqa: PLR2004
         require(0 <= self.low_stock <= 1_000, "INVENTORY_LOW_STOCK", "must be from 0 to 1000.")  # noqa: PLR2004
+        require(0 <= self.hot_after_waits <= 100_000, "INVENTORY_HOT_AFTER_WAITS", "must be from 0 to 100000.")  # noqa: PLR2004
+        require(1 <= self.lane_wait_seconds <= 60, "INVENTORY_LANE_WAIT_SECONDS", "must be from 1 to 60.")  # noqa: PLR2004
 
 
 def conf() -> InventoryConf:

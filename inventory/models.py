@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from inventory.types import ReservationState, StockEntryKind, StockReason
+from inventory.types import LaneState, ReservationState, StockEntryKind, StockReason
 
 RESERVATION_STATES = [
     (ReservationState.SOFT.value, _("reserved")),
@@ -53,6 +54,12 @@ class StockItem(models.Model):
     sku_id = models.CharField(_("SKU"), max_length=64, primary_key=True)
     on_hand = models.IntegerField(_("on hand"), default=0)
     reserved = models.IntegerField(_("reserved"), default=0)
+    is_hot = models.BooleanField(
+        _("hot"), default=False, db_default=False, help_text=_("Reserve through the lane: staff expect a rush.")
+    )
+    hot_until = models.DateTimeField(
+        _("hot until"), null=True, blank=True, help_text=_("Set by itself when waits grow.")
+    )
 
     class Meta:
         verbose_name = _("stock item")
@@ -182,6 +189,32 @@ class StockEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sku_id} {self.delta:+d}"
+
+
+class LaneRequest(models.Model):
+    """A request that waits in the lane of a hot SKU to be decided in order of arrival, with others, in one commit.
+
+    It lives for milliseconds: whoever asked takes it out with its answer. The table is not logged (migration): after a
+    crash nobody waits for an answer, and the reservations made by then are in tables that are.
+    """
+
+    lane = models.CharField(max_length=64)
+    owner = models.CharField(max_length=80)
+    reservation_id = models.CharField(max_length=40)
+    sku_ids = ArrayField(models.CharField(max_length=64))
+    quantities = ArrayField(models.IntegerField())
+    ttl_seconds = models.IntegerField()
+    state = models.CharField(max_length=10, default=LaneState.WAITING.value)
+    short = models.JSONField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = _("lane request")
+        verbose_name_plural = _("lane requests")
+        indexes: ClassVar = [models.Index(fields=["lane", "id"], name="lane_waiting", condition=Q(state="waiting"))]
+
+    def __str__(self) -> str:
+        return f"{self.lane} {self.pk}"
 
 
 class SweepRecord(models.Model):

@@ -16,6 +16,16 @@ class ReservationState(StrEnum):
     EXPIRED = "expired"
 
 
+class LaneState(StrEnum):
+    """What has become of a request in the lane of a hot SKU."""
+
+    WAITING = "waiting"
+    GRANTED = "granted"
+    SHORT = "short"
+    ELSEWHERE = "elsewhere"
+    """The owner has a reservation already: the plain way knows how to change it."""
+
+
 class StockEntryKind(StrEnum):
     """What kind of event a line of the ledger is."""
 

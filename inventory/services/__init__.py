@@ -1,9 +1,23 @@
 """Writes of inventory: one function a use case."""
 
 from inventory.services.adjusting import adjust
-from inventory.services.ending import commit, release, sweep
+from inventory.services.ending import commit, release, release_owner, sweep
 from inventory.services.extending import pin, renew
+from inventory.services.lane import mark_hot, publish_hot
 from inventory.services.repairing import repair_drift
-from inventory.services.reserving import reserve
+from inventory.services.reserving import reserve, reserve_ahead
 
-__all__ = ["adjust", "commit", "pin", "release", "renew", "repair_drift", "reserve", "sweep"]
+__all__ = [
+    "adjust",
+    "commit",
+    "mark_hot",
+    "pin",
+    "publish_hot",
+    "release",
+    "release_owner",
+    "renew",
+    "repair_drift",
+    "reserve",
+    "reserve_ahead",
+    "sweep",
+]

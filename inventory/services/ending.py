@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from inventory.errors import ReservationExpiredError, StockBusyError
 from inventory.selectors import SWEEP, VIEW_COLUMNS, get_reservation, read_view
+from inventory.services.lane import clear_lanes, publish_hot
 from inventory.types import ReservationState, ReservationView
 from shop.core.db import failures_named, statement
 
-# Locks: the reservation, then stock rows by ascending SKU.
+# Locks: the reservation, then stock rows by ascending SKU. `= ANY(ARRAY(…))` beside a join keeps the planner, which
+# cannot know how few rows a CTE gives, from reading all stock.
 COMMIT = f"""
 WITH moved AS (
        UPDATE inventory_reservation r SET state = 'hard', cause = 'sold', ended_at = clock_timestamp()
@@ -16,10 +18,12 @@ WITH moved AS (
        UPDATE inventory_reservationline l SET is_live = false
          FROM moved WHERE l.reservation_id = moved.id RETURNING l.sku_id, l.quantity),
      locked AS MATERIALIZED (
-       SELECT s.sku_id FROM inventory_stockitem s JOIN ended USING (sku_id) ORDER BY s.sku_id FOR UPDATE OF s),
+       SELECT s.sku_id FROM inventory_stockitem s
+        WHERE s.sku_id = ANY(ARRAY(SELECT sku_id FROM ended)) ORDER BY s.sku_id FOR UPDATE),
      sold AS (
        UPDATE inventory_stockitem s SET on_hand = s.on_hand - e.quantity, reserved = s.reserved - e.quantity
-         FROM ended e JOIN locked USING (sku_id) WHERE s.sku_id = e.sku_id
+         FROM ended e JOIN locked USING (sku_id)
+        WHERE s.sku_id = e.sku_id AND s.sku_id = ANY(ARRAY(SELECT sku_id FROM ended))
        RETURNING s.sku_id, e.quantity, s.on_hand),
      written AS (
        INSERT INTO inventory_stockentry (at, sku_id, delta, on_hand_after, kind, reason, note, reference)
@@ -38,16 +42,24 @@ _GIVE_BACK = """
          FROM moved WHERE l.reservation_id = moved.id RETURNING l.sku_id, l.quantity),
      back AS MATERIALIZED (SELECT sku_id, sum(quantity)::int AS quantity FROM ended GROUP BY sku_id),
      locked AS MATERIALIZED (
-       SELECT s.sku_id FROM inventory_stockitem s JOIN back USING (sku_id) ORDER BY s.sku_id FOR UPDATE OF s),
+       SELECT s.sku_id FROM inventory_stockitem s
+        WHERE s.sku_id = ANY(ARRAY(SELECT sku_id FROM back)) ORDER BY s.sku_id FOR UPDATE),
      given AS (
        UPDATE inventory_stockitem s SET reserved = s.reserved - b.quantity
-         FROM back b JOIN locked USING (sku_id) WHERE s.sku_id = b.sku_id)
+         FROM back b JOIN locked USING (sku_id)
+        WHERE s.sku_id = b.sku_id AND s.sku_id = ANY(ARRAY(SELECT sku_id FROM back)))
 SELECT count(*) FROM moved
 """
 
 RELEASE = f"""
 WITH due AS MATERIALIZED (
        SELECT r.id FROM inventory_reservation r WHERE r.id = %(id)s AND r.state = 'soft' FOR UPDATE),
+{_GIVE_BACK}
+"""  # noqa: S608 - put together from constants
+
+RELEASE_OWNER = f"""
+WITH due AS MATERIALIZED (
+       SELECT r.id FROM inventory_reservation r WHERE r.owner = %(owner)s AND r.state = 'soft' FOR UPDATE),
 {_GIVE_BACK}
 """  # noqa: S608 - put together from constants
 
@@ -98,9 +110,22 @@ def release(*, reservation_id: str, cause: str) -> bool:
     return bool(count)
 
 
+def release_owner(*, owner: str, cause: str) -> bool:
+    """Give back what an owner has reserved, whatever it is; False if that is nothing.
+
+    :raises StockBusyError: if others keep the rows locked.
+    """
+    with failures_named(StockBusyError):
+        ((count,),) = statement(
+            RELEASE_OWNER, {"owner": owner, "state": ReservationState.RELEASED.value, "cause": cause}
+        )
+    return bool(count)
+
+
 def sweep(*, batch: int = 500) -> int:
     """End all overdue reservations, `batch` at a time, and give their units back; how many there were.
 
+    Requests that dead processes left in a lane go too, and all processes are told which SKUs are hot.
     Two sweeps side by side share the work: what one has locked the other skips. Each batch is a transaction of its own.
     """
     total: int = 0
@@ -113,4 +138,6 @@ def sweep(*, batch: int = 500) -> int:
             if count < batch:
                 break
         statement(SWEPT, {"name": SWEEP, "moved": total})
+        clear_lanes()
+        publish_hot()
     return total

@@ -14,6 +14,7 @@ from inventory.conf import conf
 from inventory.errors import InsufficientStockError, Shortage, StockBusyError
 from inventory.rules import sum_demands
 from inventory.selectors import availability
+from inventory.services.lane import find_lane, note_wait, pass_lane
 from inventory.types import ReservationState, ReservationView, StockDemand
 from shop.core.db import failures_named, statement
 from shop.core.errors import ErrorDetail
@@ -24,6 +25,7 @@ from shop.core.ids import new_id
 # `taken` writes from `locked`, not from the row: PostgreSQL first computes an update, and its CHECK, from the version
 # of the row that the statement began with, which may have less in stock than the version that is locked.
 # Lines never change once written, so what `had` reads cannot be stale.
+# `= ANY(ARRAY(…))` is what a join would say too, but a planner that expects many rows of a list would read all stock.
 RESERVE = """
 WITH want AS MATERIALIZED (
        SELECT sku_id, quantity FROM unnest(%(sku_ids)s::text[], %(quantities)s::int[]) AS w (sku_id, quantity)),
@@ -45,7 +47,7 @@ WITH want AS MATERIALIZED (
         GROUP BY sku_id HAVING sum(quantity) <> 0),
      locked AS MATERIALIZED (
        SELECT s.sku_id, s.on_hand, s.reserved, s.on_hand - s.reserved AS available
-         FROM inventory_stockitem s JOIN need USING (sku_id) ORDER BY s.sku_id FOR UPDATE OF s),
+         FROM inventory_stockitem s WHERE s.sku_id = ANY(ARRAY(SELECT sku_id FROM need)) ORDER BY s.sku_id FOR UPDATE),
      short AS MATERIALIZED (
        SELECT w.sku_id, w.quantity, coalesce(l.available, 0) + coalesce(h.quantity, 0) AS available
          FROM want w
@@ -55,7 +57,8 @@ WITH want AS MATERIALIZED (
        SELECT clock_timestamp() AS at WHERE NOT EXISTS (SELECT FROM short) AND NOT EXISTS (SELECT FROM same)),
      taken AS (
        UPDATE inventory_stockitem s SET on_hand = l.on_hand, reserved = l.reserved + n.delta
-         FROM need n JOIN locked l USING (sku_id), fits WHERE s.sku_id = n.sku_id),
+         FROM need n JOIN locked l USING (sku_id), fits
+        WHERE s.sku_id = n.sku_id AND s.sku_id = ANY(ARRAY(SELECT sku_id FROM need))),
      ended AS (
        UPDATE inventory_reservation r
           SET state = CASE WHEN own.is_overdue THEN 'expired' ELSE 'released' END,
@@ -97,11 +100,11 @@ WITH overdue AS MATERIALIZED (
      back AS MATERIALIZED (SELECT sku_id, sum(quantity)::int AS quantity FROM ended GROUP BY sku_id),
      locked AS MATERIALIZED (
        SELECT s.sku_id FROM inventory_stockitem s
-        WHERE s.sku_id = ANY(%(sku_ids)s) OR s.sku_id IN (SELECT sku_id FROM back)
-        ORDER BY s.sku_id FOR UPDATE OF s),
+        WHERE s.sku_id = ANY(%(sku_ids)s::text[] || ARRAY(SELECT sku_id FROM back)) ORDER BY s.sku_id FOR UPDATE),
      given AS (
        UPDATE inventory_stockitem s SET reserved = s.reserved - b.quantity
-         FROM back b JOIN locked USING (sku_id) WHERE s.sku_id = b.sku_id)
+         FROM back b JOIN locked USING (sku_id)
+        WHERE s.sku_id = b.sku_id AND s.sku_id = ANY(ARRAY(SELECT sku_id FROM back)))
 SELECT count(*) FROM moved
 """
 TAKE_OVER_LIMIT = 500
@@ -118,7 +121,8 @@ def reserve(*, demands: Sequence[StockDemand], owner: str, ttl_seconds: int | No
     in stock, and without it the old one stays. One that is overdue counts as ended: the new one lives `ttl_seconds`
     (default: `INVENTORY_SOFT_TTL_SECONDS`). When units are short, overdue reservations of others are ended first.
 
-    Alone it commits by itself; inside a transaction it is part of that, and a refusal leaves no lock behind.
+    Alone it commits by itself, and a hot SKU is reserved through its lane; inside a transaction it is part of that, and
+    a refusal leaves no lock behind.
 
     :raises InsufficientStockError: if a SKU is short (one detail `short` each, at `/items/<sku>`).
     :raises StockBusyError: if others keep the stock rows locked, or the owner asks for many different things at once.
@@ -134,7 +138,7 @@ def reserve(*, demands: Sequence[StockDemand], owner: str, ttl_seconds: int | No
     started = time.monotonic()
     try:
         with failures_named(StockBusyError):
-            return _reserved(params, wanted)
+            return _through_lane(params, wanted) or _reserved(params, wanted)
     except InsufficientStockError as refusal:
         # One short round trip to the cache, though the rule keeps those out of transactions: this one is over, all but
         # its rollback.
@@ -142,7 +146,33 @@ def reserve(*, demands: Sequence[StockDemand], owner: str, ttl_seconds: int | No
         raise
     finally:
         if time.monotonic() - started > LONG_WAIT_SECONDS:
-            store.count(store.Event.WAITED, params["sku_ids"])
+            note_wait(params["sku_ids"])
+
+
+def reserve_ahead(*, demands: Sequence[StockDemand], owner: str) -> bool:
+    """Reserve before a transaction if one of the SKUs is hot; tell whether that was done.
+
+    `reserve` of the same demands for the same owner, in that transaction, finds the reservation and locks no stock row
+    for as long as the transaction lasts. If the transaction fails, the caller releases the reservation by its owner
+    (`release_owner`); if the caller dies, it ends like any other.
+
+    :raises InsufficientStockError: as `reserve` does.
+    :raises StockBusyError: as `reserve` does, or if the lane is too long.
+    """
+    if find_lane([demand.sku_id for demand in demands]) is None:
+        return False
+    reserve(demands=demands, owner=owner)
+    return True
+
+
+def _through_lane(params: dict[str, Any], wanted: tuple[StockDemand, ...]) -> ReservationView | None:
+    lane = None if connection.in_atomic_block else find_lane(params["sku_ids"])
+    if lane is None:
+        return None
+    try:
+        return pass_lane(lane=lane, params=params, wanted=wanted)
+    except InsufficientStockError as short:
+        raise _told(short, params["owner"]) from None
 
 
 def _reserved(params: dict[str, Any], wanted: tuple[StockDemand, ...]) -> ReservationView:

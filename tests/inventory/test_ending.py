@@ -153,7 +153,7 @@ def test_each_end_is_one_statement(django_assert_num_queries: Any, lines: int) -
         inventory.commit(reservation_id=one.reservation_id)
     with django_assert_num_queries(1):
         inventory.release(reservation_id=two.reservation_id, cause="cancelled")
-    with django_assert_num_queries(2):  # and the note that it ran
+    with django_assert_num_queries(4):  # and the note that it ran, the lanes, and which SKUs are hot
         inventory.sweep()
 
     assert states()[three.reservation_id] == "expired"
@@ -169,7 +169,7 @@ def test_an_application_whose_clock_is_off_ends_nothing_early_and_keeps_nothing_
     with time_machine.travel(datetime.now(tz=UTC) + timedelta(hours=hours)):
         another = inventory.reserve(demands=demands(MUG=1), owner="chk_another")
         assert inventory.sweep() == 0
-        assert inventory.renew(reservation_id=live.reservation_id).expires_at - live.expires_at < timedelta(minutes=1)
+        assert inventory.renew(reservation_id=live.reservation_id).expires_at - live.expires_at == timedelta(minutes=10)
 
     assert states() == {
         live.reservation_id: "soft",

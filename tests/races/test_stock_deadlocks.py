@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
 SKU_IDS = [f"SKU-{number:02d}" for number in range(16)]
 RIVALS = 16
-ORDER = "ORDER BY s.sku_id FOR UPDATE OF s"
+ORDER = "ORDER BY s.sku_id FOR UPDATE"
 
 
 def shop_for_a_while(number: int, rounds: int) -> int:
@@ -59,7 +59,7 @@ def test_opposite_orders_never_deadlock(monkeypatch: pytest.MonkeyPatch) -> None
 def test_twin_unsorted_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(db, "TRIES", 1)
     assert ORDER in reserving.RESERVE
-    unsorted = reserving.RESERVE.replace(ORDER, "ORDER BY md5(s.sku_id || %(owner)s) FOR UPDATE OF s")
+    unsorted = reserving.RESERVE.replace(ORDER, "ORDER BY md5(s.sku_id || %(owner)s) FOR UPDATE")
     monkeypatch.setattr(reserving, "RESERVE", unsorted)
     stock(**dict.fromkeys(SKU_IDS, 100_000))
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from django.db import IntegrityError, connection
+from pytest_django import Settings
 
 from inventory import services as inventory
+from inventory.conf import conf
 from inventory.errors import InsufficientStockError, StockBusyError
 from inventory.models import Reservation, ReservationLine, StockItem
 from inventory.services import reserving
@@ -22,6 +25,12 @@ pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 RIVALS = 40
 BUYERS_A_RIVAL = 5
 GUARD = "WHERE n.delta > coalesce(l.available, 0)"
+
+
+@pytest.fixture(autouse=True)
+def _no_lane(settings: Settings) -> None:
+    """Keep the SKU cold however many wait: this is about the plain way (test_stock_lane.py is about the other)."""
+    settings.INVENTORY = replace(conf(), hot_after_waits=0)
 
 
 def buy(number: int) -> list[ReservationView | Exception]:

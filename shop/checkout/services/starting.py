@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +13,8 @@ from cart import selectors as carts
 from cart.errors import CartChangedError, CartsUnavailableError
 from cart.rules import acknowledged_prices
 from cart.types import Cart, CartRef
-from inventory.types import ReservationView
+from inventory import services as inventory
+from inventory.types import ReservationView, StockDemand
 from shop.checkout import models, selectors
 from shop.checkout.conf import conf
 from shop.checkout.errors import CartEmptyError, ReservationLimitError
@@ -22,6 +24,7 @@ from shop.checkout.services.details import clean_email
 from shop.checkout.services.quoting import Offer, freeze, offer, shown_in_checkout
 from shop.checkout.types import CheckoutState, CheckoutView, Principal
 from shop.core.db import retrying
+from shop.core.errors import UnavailableError
 from shop.core.ids import new_id
 from shop.core.money import Money
 
@@ -36,6 +39,8 @@ class _Start:
     """None: the frozen quote of the open checkout stands."""
     email: str
     language: str
+    checkout_id: str
+    """The one that a checkout gets if it comes into being."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +94,15 @@ def start_checkout(
     if paying is not None:
         return selectors.get_checkout(checkout_id=paying.checkout_id, principal=principal, now=now), False
     fresh = _quote(row=row, cart=cart, accepted_total=accepted_total, shown_total=shown_total, now=now)
-    start = _Start(cart=cart, principal=principal, offer=fresh, email=address, language=get_language() or "")
-    written = _write(start, now)
+    start = _Start(
+        cart=cart,
+        principal=principal,
+        offer=fresh,
+        email=address,
+        language=get_language() or "",
+        checkout_id=new_id("chk"),
+    )
+    written = _write(start, now) if row is not None else _write_behind_lane(start, now)
     view = selectors.get_checkout(
         checkout_id=written.checkout_id, principal=principal, now=now, reservation=written.reservation
     )
@@ -154,6 +166,22 @@ def _offer(cart: Cart, shown: Mapping[str, Money | None], now: datetime) -> Offe
     )
 
 
+def _write_behind_lane(start: _Start, now: datetime) -> _Written:
+    """Begin a first checkout; a hot SKU is reserved before, so that nobody waits for the rest of this transaction."""
+    demands = [StockDemand(line.sku_id, line.quantity) for line in start.cart.lines]
+    if not inventory.reserve_ahead(demands=demands, owner=start.checkout_id):
+        return _write(start, now)
+    checkout_id = ""
+    try:
+        written = _write(start, now)
+        checkout_id = written.checkout_id
+    finally:
+        if checkout_id != start.checkout_id:  # it failed, or another request was quicker
+            with suppress(UnavailableError):  # then the units come back when the reservation ends
+                inventory.release_owner(owner=start.checkout_id, cause="not_started")
+    return written
+
+
 @retrying
 def _write(start: _Start, now: datetime) -> _Written:
     owner = start.principal.owner
@@ -193,7 +221,7 @@ def _write(start: _Start, now: datetime) -> _Written:
 
 def _insert(start: _Start, fresh: Offer, now: datetime) -> models.Checkout:
     row = models.Checkout.objects.create(
-        checkout_id=new_id("chk"),
+        checkout_id=start.checkout_id,
         owner=start.principal.owner,
         user_id=start.principal.user_id,
         quote_number=0,
