@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> None:
-    product_cards._draw.cache_clear()
+    product_cards._kept.cache_clear()
 
 
 def _list(client: Client) -> str:
@@ -25,7 +25,7 @@ def test_another_price_or_stock_is_another_card(client: Client) -> None:
     sell("MUG", "Enamel mug", price=1_400, on_hand=9)
     assert "£14.00" in _list(client)
     assert "£14.00" in _list(client)
-    assert product_cards._draw.cache_info().hits > 0
+    assert product_cards._kept.cache_info().hits > 0
     set_price("MUG", 1_650)
     assert "£16.50" in _list(client)
     set_stock("MUG", 0)

@@ -1,10 +1,13 @@
-"""Filters for pages: money in the shopper's locale, ids that are safe in HTML and CSS."""
+"""For pages: money in the shopper's locale, ids that are safe in HTML and CSS, parts that are drawn once."""
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from django import template
+from django.conf import settings
+from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, to_locale
 
@@ -31,3 +34,21 @@ def dom_id(sku_id: str) -> SafeString:
     """Turn a SKU's id into one that is safe in `id`, `for` and CSS selectors; different ids stay different."""
     # Only letters, digits, hyphens and underscores are left, so there is nothing to escape.
     return mark_safe(_OUTSIDE_ID.sub(lambda match: f"_{ord(match[0]):x}_", sku_id))  # noqa: S308
+
+
+@register.simple_tag
+def kept(name: str, **values: int | str | None) -> SafeString:
+    """Draw a part of a page that follows from the language and `values` alone, which are few; it is kept as drawn.
+
+    Nothing else of the page is at hand in its template. While templates are being written (DEBUG) nothing is kept.
+    """
+    key = (name, get_language() or "", tuple(values.items()))
+    # What the template wrote: escaped there.
+    return mark_safe(_draw(*key) if settings.DEBUG else _kept(*key))  # noqa: S308
+
+
+def _draw(name: str, _language: str, values: tuple[tuple[str, int | str | None], ...]) -> str:
+    return render_to_string(name, dict(values))
+
+
+_kept = lru_cache(maxsize=500)(_draw)
