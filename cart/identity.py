@@ -199,7 +199,7 @@ def show_cart(request: Any, cart: Cart) -> None:  # noqa: ANN401
 def correct_shown(request: Any, cart: Cart) -> None:  # noqa: ANN401
     """Note the cart as it is where the browser was told of another version: reads correct `cart_n`, never create it."""
     told = request.COOKIES.get(VERSION_COOKIE)
-    if told is not None and told != str(cart.version) and not cart.is_copy:
+    if told and told != str(cart.version) and not cart.is_copy:
         show_cart(request, cart)
 
 
