@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from statistics import NormalDist
 
 Z95 = NormalDist().inv_cdf(0.975)
@@ -105,3 +106,24 @@ def sample_size(*, base: float, lift_rel: float, ratio: float = 1.0, alpha: floa
     apart = z_alpha * math.sqrt((1 + 1 / ratio) * mean * (1 - mean))
     spread = z_power * math.sqrt(base * (1 - base) + raised * (1 - raised) / ratio)
     return math.ceil((apart + spread) ** 2 / (raised - base) ** 2)
+
+
+class Finding(StrEnum):
+    """What a report says in one word."""
+
+    SPLIT_IS_WRONG = "split_is_wrong"
+    TOO_EARLY = "too_early"
+    NO_DIFFERENCE = "no_difference"
+    HELPS = "helps"
+    HARMS = "harms"
+
+
+def judge(*, split: float, control_n: int, planned_n: int, against_control: Lift) -> Finding:
+    """Say what a test has shown: nothing before its planned size is reached, nothing at all if its split is broken."""
+    if split < SPLIT_IS_WRONG:
+        return Finding.SPLIT_IS_WRONG
+    if not planned_n or control_n < planned_n:
+        return Finding.TOO_EARLY
+    if against_control.p >= 0.05:  # noqa: PLR2004 - the usual level
+        return Finding.NO_DIFFERENCE
+    return Finding.HELPS if against_control.difference.value > 0 else Finding.HARMS

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications import mail, services
 from notifications.models import Message
-from notifications.types import MessageState
+from notifications.types import Scope
 from shop.core import clock
 from shop.core.staff import ReadOnlyAdmin
 
@@ -28,18 +28,21 @@ class MessageAdmin(ReadOnlyAdmin):
 
     change_list_template = "admin/notifications/message_list.html"
     list_display = ("created_at", "recipient", "template_key", "state", "reason", "subject_link", "attempts", "sent_at")
-    list_filter = ("state", "template_key")
+    list_filter = ("state", "template_key", "step_no")
     date_hierarchy = "created_at"
     search_fields = ("=order_number", "=payment_id", "=public_id")
     search_help_text = _("Order, payment or message id, exactly")
     fields = (
         *("public_id", "kind", "template_key", "subject_link", "recipient", "state", "reason", "attempts"),
-        *("deferrals", "due_at", "created_at", "handed_at", "sent_at"),
+        *("step", "shown", "deferrals", "due_at", "late_after", "created_at", "handed_at", "sent_at"),
     )
-    actions = ("resend",)
+    actions = ("resend", "suppress")
 
     @admin.display(description=_("about"))
     def subject_link(self, message: Message) -> str:
+        if message.abandonment_id is not None:
+            url = reverse("admin:notifications_abandonment_change", args=[message.abandonment_id])
+            return format_html('<a href="{}">{}</a>', url, gettext("cart left"))
         name = "order" if message.order_number else "payment"
         subject = message.order_number or message.payment_id
         return format_html('<a href="{}">{}</a>', reverse(f"admin:checkout_{name}_change", args=[subject]), subject)
@@ -51,11 +54,30 @@ class MessageAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Send failed messages again"), permissions=["resend"])
     def resend(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
         done = 0
-        for message in queryset.filter(state__in=[MessageState.FAILED.value, MessageState.CANCELLED.value]):
+        for message in queryset:
             if services.resend(message_id=message.pk, now=clock.now()):
                 self.log_change(request, message, "Due again")
                 done += 1
         sentence = ngettext("%(count)d message is due again.", "%(count)d messages are due again.", done)
+        self.message_user(request, sentence % {"count": done}, messages.SUCCESS)
+
+    def has_suppress_permission(self, request: HttpRequest) -> bool:
+        """Tell who may suppress addresses."""
+        return request.user.has_perm("notifications.add_suppression")
+
+    @admin.action(description=_("Send no reminders to these addresses any more"), permissions=["suppress"])
+    def suppress(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
+        done = 0
+        for message in queryset.exclude(recipient_hash=""):
+            done += services.suppress(
+                email_hash=message.recipient_hash,
+                scope=Scope.CART_REMINDER,
+                reason="staff",
+                source=f"staff:{request.user.pk}",
+                now=clock.now(),
+            )
+            self.log_change(request, message, "Address suppressed")
+        sentence = ngettext("%(count)d address is suppressed.", "%(count)d addresses are suppressed.", done)
         self.message_user(request, sentence % {"count": done}, messages.SUCCESS)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:

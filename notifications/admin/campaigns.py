@@ -1,0 +1,333 @@
+"""Staff's pages of campaigns: drafts, the report, who would get a mail and why not, a preview, a test."""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from notifications import charts, reporting, services
+from notifications.admin.messages import MAIL_POLICY
+from notifications.models import Abandonment, Campaign, Step, Variant
+from notifications.reporting import Arm
+from notifications.rules.statistics import Interval
+from notifications.services import explaining
+from notifications.services.explaining import Explanation
+from notifications.types import CampaignState
+from shop.accounts import selectors as accounts
+from shop.core import clock
+from shop.core.errors import Refusal
+from shop.core.staff import FreshForm, Inline, QuickListAdmin, ReadOnlyAdmin
+from shop.core.words import words
+
+DRAFT = CampaignState.DRAFT.value
+_FINDINGS = {
+    "split_is_wrong": _("The split is broken: customers did not fall into the arms as they should. No number counts."),
+    "too_early": _("Too early: the planned number of customers is not reached yet."),
+    "no_difference": _("No difference that could not be chance."),
+    "helps": _("Mailed customers order more often."),
+    "harms": _("Mailed customers order less often."),
+}
+
+
+class DraftOnly:
+    """Mixes into an inline: its rows belong to a campaign that has not begun."""
+
+    def _is_draft(self, obj: Any) -> bool:  # noqa: ANN401 - a campaign or a variant
+        campaign = obj.campaign if isinstance(obj, Variant) else obj
+        return campaign is None or campaign.state == DRAFT
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self._is_draft(obj) and bool(super().has_add_permission(request, obj))  # type: ignore[misc]  # the inline's
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self._is_draft(obj) and bool(super().has_change_permission(request, obj))  # type: ignore[misc]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self._is_draft(obj) and bool(super().has_delete_permission(request, obj))  # type: ignore[misc]
+
+
+class VariantInline(DraftOnly, Inline):
+    """The ways of a campaign; each has its mails on a page of its own."""
+
+    model = Variant
+    extra = 0
+    show_change_link = True
+
+
+class StepInline(DraftOnly, admin.StackedInline):  # type: ignore[type-arg]  # takes none at run time
+    """The mails of a variant."""
+
+    model = Step
+    extra = 0
+
+
+class CampaignForm(FreshForm):
+    """A draft, refused if somebody else changed it meanwhile."""
+
+    class Meta:
+        model = Campaign
+        fields = "__all__"
+
+
+@admin.register(Campaign)
+class CampaignAdmin(QuickListAdmin):
+    """Campaigns. A draft may be edited; one that has begun is only paused, resumed or ended."""
+
+    form = CampaignForm
+    list_display = ("name", "state", "pause_reason", "priority", "idle_threshold", "holdout_bp", "activated_at", "see")
+    list_filter = ("state",)
+    search_fields = ("name", "slug")
+    inlines = (VariantInline,)
+    fieldsets = (
+        (None, {"fields": ("name", "slug", "state", "pause_reason", "priority")}),
+        (_("Who"), {"fields": ("idle_threshold", "max_age", "minimum_minor", "cooldown")}),
+        (_("When"), {"fields": ("max_lateness", "quiet_start", "quiet_end", "max_messages_per_event")}),
+        (_("Test"), {"fields": ("holdout_bp", "outcome_window", "base_bp", "mde_pct", "planned_n", "opened_with")}),
+    )
+    readonly_fields = ("state", "pause_reason", "planned_n")
+
+    @admin.display(description=_("report"))
+    def see(self, campaign: Campaign) -> str:
+        url = reverse("admin:notifications_campaign_report", args=[campaign.pk])
+        return format_html('<a href="{}">{}</a>', url, gettext("Report"))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ANN401 - Django's
+        return super().has_change_permission(request, obj) and (obj is None or obj.state == DRAFT)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ANN401 - Django's
+        return super().has_delete_permission(request, obj) and obj is not None and obj.state == DRAFT
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ANN401 - Django's
+        found = super().get_fieldsets(request, obj)
+        if self.has_change_permission(request, obj):
+            return found
+        return [
+            (name, {**options, "fields": [field for field in options["fields"] if field != "opened_with"]})
+            for name, options in found
+        ]
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("<int:pk>/report/", view(self.report_view), name="notifications_campaign_report"),
+            path("<int:pk>/run/", view(self.run_view), name="notifications_campaign_run"),
+            path("<int:pk>/explain/", view(self.explain_view), name="notifications_campaign_explain"),
+            path("<int:pk>/preview/<int:step>/", view(self.preview_view), name="notifications_campaign_preview"),
+            path("<int:pk>/test/", view(self.test_view), name="notifications_campaign_test"),
+            *super().get_urls(),
+        ]
+
+    def report_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show what a campaign has brought, and what can be done with it."""
+        campaign = self._campaign(request, pk)
+        found = reporting.report(campaign=campaign, now=clock.now())
+        chart = charts.shares(found.arms)
+        return self._page(
+            request,
+            "report",
+            campaign,
+            {
+                "report": found,
+                "is_hidden": found.finding == "split_is_wrong",
+                "finding": _FINDINGS[found.finding.value],
+                "rows": [_row(arm) for arm in found.arms],
+                "chart": chart,
+                "axis_y": chart.height - 15,
+                "can_run": request.user.has_perm("notifications.run_campaign"),
+                "acts": _acts(campaign),
+            },
+        )
+
+    def run_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Start, pause, resume or end a campaign, for a reason that is kept."""
+        campaign = self._campaign(request, pk)
+        if not request.user.has_perm("notifications.run_campaign"):
+            raise PermissionDenied
+        act, reason = request.POST.get("act", ""), request.POST.get("reason", "").strip()
+        back = redirect("admin:notifications_campaign_report", pk)
+        if request.method != "POST" or act not in dict(_acts(campaign)):
+            return back
+        if not reason:
+            self.message_user(request, gettext("Say why: it is kept."), messages.ERROR)
+            return back
+        try:
+            match act:
+                case "start":
+                    services.start_campaign(campaign_id=pk, now=clock.now())
+                case "pause":
+                    services.pause_campaign(campaign_id=pk, reason=reason)
+                case "resume":
+                    services.resume_campaign(campaign_id=pk)
+                case _:
+                    services.end_campaign(campaign_id=pk, now=clock.now())
+        except Refusal as refusal:
+            self.message_user(request, words(refusal).detail, messages.ERROR)
+            return back
+        self.log_change(request, campaign, f"{act}: {reason}")
+        return back
+
+    def explain_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show each gate for one customer, live; with a preview of each step."""
+        campaign = self._campaign(request, pk)
+        typed = request.GET.get("customer", "").strip()
+        found = self._explain(campaign, typed) if typed else None
+        return self._page(
+            request,
+            "explain",
+            campaign,
+            {
+                "typed": typed,
+                "found": found,
+                "steps": Step.objects.filter(variant__campaign=campaign).select_related("variant"),
+                "can_test": request.user.has_perm("notifications.run_campaign"),
+            },
+        )
+
+    def preview_view(self, request: HttpRequest, pk: int, step: int) -> HttpResponse:
+        """Show a step for a customer's real cart, as its reader would see it; `?as=text` for the other part.
+
+        :raises Http404: if there is no such step, customer or cart.
+        """
+        campaign = self._campaign(request, pk)
+        chosen = get_object_or_404(
+            Step.objects.select_related("variant__campaign"), pk=step, variant__campaign=campaign
+        )
+        found = self._explain(campaign, request.GET.get("customer", "").strip())
+        if found is None:
+            raise Http404
+        letter = explaining.preview(step=chosen, explanation=found)
+        is_text = request.GET.get("as") == "text"
+        return HttpResponse(
+            letter.text if is_text else letter.html,
+            content_type="text/plain; charset=utf-8" if is_text else "text/html; charset=utf-8",
+            headers={"Content-Security-Policy": MAIL_POLICY, "Cache-Control": "no-store"},
+        )
+
+    def test_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Send a step to the member of staff who asks, and to nobody else. No counter moves."""
+        campaign = self._campaign(request, pk)
+        if request.method != "POST" or not request.user.has_perm("notifications.run_campaign"):
+            raise PermissionDenied
+        chosen = get_object_or_404(
+            Step.objects.select_related("variant__campaign"), pk=request.POST.get("step"), variant__campaign=campaign
+        )
+        typed = request.POST.get("customer", "").strip()
+        found = self._explain(campaign, typed)
+        if found is None:
+            raise Http404
+        to = str(getattr(request.user, "email", ""))
+        try:
+            explaining.send_test(step=chosen, explanation=found, to=to)
+        except (OSError, smtplib.SMTPException) as error:
+            self.message_user(request, gettext("The mail server did not take it: %s") % error, messages.ERROR)
+        else:
+            self.message_user(request, gettext("A test went to %s.") % to, messages.SUCCESS)
+        return redirect(reverse("admin:notifications_campaign_explain", args=[pk]) + f"?customer={found_id(typed)}")
+
+    def _explain(self, campaign: Campaign, typed: str) -> Explanation | None:
+        user_id = found_id(typed)
+        return explaining.explain(campaign=campaign, user_id=user_id, now=clock.now()) if user_id else None
+
+    def _campaign(self, request: HttpRequest, pk: int) -> Campaign:
+        if not request.user.has_perm("notifications.view_campaign"):
+            raise PermissionDenied
+        return get_object_or_404(Campaign.objects.prefetch_related("variants"), pk=pk)
+
+    def _page(self, request: HttpRequest, name: str, campaign: Campaign, values: dict[str, object]) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": campaign.name,
+            "campaign": campaign,
+            **values,
+        }
+        return TemplateResponse(request, f"admin/notifications/{name}.html", context)
+
+
+@admin.register(Variant)
+class VariantAdmin(QuickListAdmin):
+    """The mails of one variant; reached from its campaign."""
+
+    list_display = ("campaign", "key", "weight_bp")
+    list_filter = ("campaign",)
+    fields = ("campaign", "key", "weight_bp")
+    readonly_fields = ("campaign", "key", "weight_bp")
+    inlines = (StepInline,)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ANN401 - Django's
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ANN401 - Django's
+        return super().has_change_permission(request, obj) and (obj is None or obj.campaign.state == DRAFT)
+
+
+@admin.register(Abandonment)
+class AbandonmentAdmin(ReadOnlyAdmin):
+    """Carts that were left, as found, each with its arm and its end."""
+
+    list_display = (
+        "enrolled_at",
+        "campaign",
+        "variant",
+        "is_holdout",
+        "user_id",
+        "state",
+        "close_reason",
+        "order_number",
+    )
+    list_filter = ("state", "campaign", "is_holdout", "close_reason")
+    list_select_related = ("campaign", "variant")
+    search_fields = ("=user_id", "=order_number")
+    search_help_text = _("Customer's number or order, exactly")
+    fields = (
+        *("campaign", "variant", "is_holdout", "user_id", "state", "close_reason", "abandoned_at", "enrolled_at"),
+        *("closed_at", "currency", "value_minor", "order_number", "ordered_at", "order_minor"),
+    )
+
+
+def found_id(typed: str) -> int | None:
+    """Read a customer's number, or look up the address that was typed; None if there is no such customer."""
+    if typed.isascii() and typed.isdigit():
+        return int(typed[:18])
+    contact = accounts.find_contact_by_email(email=typed)
+    return contact.user_id if contact else None
+
+
+def _row(arm: Arm) -> dict[str, object]:
+    """Write an arm's numbers: shares in per cent, differences in points, each with its interval."""
+    lift, more = arm.against_control, arm.incremental
+    return {
+        "arm": arm,
+        "share": f"{arm.share.value:.1%} ({arm.share.low:.1%} – {arm.share.high:.1%})" if arm.ripe else "–",
+        "lift": "–" if lift is None else _interval(lift.difference, 100, 2),
+        "p": "–" if lift is None else f"{lift.p:.3f}",
+        "incremental": "–" if more is None else _interval(more, 1, 0),
+    }
+
+
+def _interval(found: Interval, factor: int, digits: int) -> str:
+    value, low, high = (f"{part * factor:+.{digits}f}" for part in (found.value, found.low, found.high))
+    return f"{value} ({low} – {high})"
+
+
+def _acts(campaign: Campaign) -> Sequence[tuple[str, object]]:
+    return {
+        CampaignState.DRAFT.value: [("start", _("Start"))],
+        CampaignState.RUNNING.value: [("pause", _("Pause")), ("end", _("End for good"))],
+        CampaignState.PAUSED.value: [("resume", _("Resume")), ("end", _("End for good"))],
+    }.get(campaign.state, [])

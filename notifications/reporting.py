@@ -1,0 +1,172 @@
+"""What a campaign has brought: each arm against the hold-out, by intention to treat."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from notifications.models import Campaign, SkipCount
+from notifications.rules import statistics
+from notifications.rules.assigning import BUCKETS
+from notifications.rules.statistics import Finding, Interval, Lift
+from notifications.types import MessageKind, TouchKind
+from shop.core.db import rows
+from shop.core.money import Money
+
+# Each customer counts once, by the first enrolment; an erased one by the event. An order counts once the window of the
+# event is over, so that late arms are not compared with early ones.
+_ARMS = """
+SELECT f.variant_id, f.is_holdout, count(*), count(*) FILTER (WHERE f.enrolled_at < %(ripe)s),
+       count(*) FILTER (WHERE f.enrolled_at < %(ripe)s AND f.ordered_at IS NOT NULL),
+       coalesce(sum(f.order_minor) FILTER (WHERE f.enrolled_at < %(ripe)s), 0), min(f.currency)
+  FROM (SELECT DISTINCT ON (coalesce(user_id, -id)) id, variant_id, is_holdout, enrolled_at, ordered_at, order_minor,
+               currency
+          FROM notifications_abandonment WHERE campaign_id = %(campaign)s
+         ORDER BY coalesce(user_id, -id), enrolled_at, id) f
+ GROUP BY f.variant_id, f.is_holdout
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One row of the report."""
+
+    name: str
+    is_holdout: bool
+    enrolled: int
+    ripe: int
+    """Customers whose window is over: only they are compared."""
+    ordered: int
+    share: Interval
+    revenue: Money
+    against_control: Lift | None = None
+    incremental: Interval | None = None
+    """How many more ordered than would have without a mail."""
+    states: tuple[tuple[str, int], ...] = ()
+    clicked: int = 0
+    restored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a campaign has shown until now."""
+
+    arms: tuple[Arm, ...]
+    """The hold-out first, then all who may be mailed together, then each variant."""
+    split_p: float
+    finding: Finding
+    planned_n: int
+    control_n: int
+    skipped: tuple[tuple[str, int], ...]
+    """Carts left alone in the last 30 days, by reason."""
+    cancelled: tuple[tuple[str, int], ...]
+    """Messages cancelled, by reason."""
+
+
+def report(*, campaign: Campaign, now: datetime) -> Report:
+    """Compare the arms of a campaign (five queries)."""
+    variants = list(campaign.variants.all())
+    found = rows(_ARMS, {"campaign": campaign.pk, "ripe": now - campaign.outcome_window})
+    currency = next((row[6] for row in found), "GBP")
+    numbers = {(row[0], row[1]): row[2:6] for row in found}
+
+    def counted(ids: Sequence[int], *, is_holdout: bool) -> tuple[int, int, int, int]:
+        parts = [numbers.get((pk, is_holdout), (0, 0, 0, 0)) for pk in ids]
+        enrolled, ripe, ordered, revenue = (int(sum(column)) for column in zip(*parts, strict=True))
+        return enrolled, ripe, ordered, revenue
+
+    everybody = [variant.pk for variant in variants]
+    control = counted(everybody, is_holdout=True) if everybody else (0, 0, 0, 0)
+    states, cancelled = _messages(campaign)
+    touches = _touches(campaign)
+
+    def arm(name: str, ids: Sequence[int], *, is_holdout: bool = False) -> Arm:
+        enrolled, ripe, ordered, revenue = counted(ids, is_holdout=is_holdout) if ids else (0, 0, 0, 0)
+        against = (
+            None if is_holdout else statistics.lift(hits=ordered, n=ripe, control_hits=control[2], control_n=control[1])
+        )
+        seen = Counter[str]()
+        for pk in ids:
+            seen.update(states.get((pk, is_holdout), {}))
+        return Arm(
+            name=name,
+            is_holdout=is_holdout,
+            enrolled=enrolled,
+            ripe=ripe,
+            ordered=ordered,
+            share=statistics.wilson(ordered, ripe),
+            revenue=Money(revenue, currency),
+            against_control=against,
+            incremental=against.incremental(ripe) if against and control[1] else None,
+            states=tuple(sorted(seen.items())),
+            clicked=0 if is_holdout else sum(touches[pk, TouchKind.CLICK.value] for pk in ids),
+            restored=0 if is_holdout else sum(touches[pk, TouchKind.RESTORE.value] for pk in ids),
+        )
+
+    arms = [arm("hold-out", everybody, is_holdout=True), arm("mailed", everybody)]
+    if len(variants) > 1:
+        arms.extend(arm(variant.key, [variant.pk]) for variant in variants)
+    split = _split(campaign, numbers)
+    against = arms[1].against_control or Lift(Interval(0, -1, 1), 1)
+    return Report(
+        arms=tuple(arms),
+        split_p=split,
+        finding=statistics.judge(
+            split=split, control_n=control[1], planned_n=campaign.planned_n or 0, against_control=against
+        ),
+        planned_n=campaign.planned_n or 0,
+        control_n=control[1],
+        skipped=_skipped(campaign, now.date()),
+        cancelled=cancelled,
+    )
+
+
+def _split(campaign: Campaign, numbers: dict[tuple[int, bool], tuple[int, ...]]) -> float:
+    """Check how customers fell into the arms against the weights."""
+    counts, weights = [], []
+    for variant in campaign.variants.all():
+        for is_holdout in (True, False):
+            share = campaign.holdout_bp if is_holdout else BUCKETS - campaign.holdout_bp
+            if share:
+                counts.append(numbers.get((variant.pk, is_holdout), (0,))[0])
+                weights.append(share * variant.weight_bp)
+    return statistics.split_p(counts, weights)
+
+
+def _messages(
+    campaign: Campaign,
+) -> tuple[dict[tuple[int, bool], Counter[str]], tuple[tuple[str, int], ...]]:
+    found = rows(
+        "SELECT a.variant_id, a.is_holdout, m.state, m.reason, count(*)"
+        "  FROM notifications_message m JOIN notifications_abandonment a ON a.id = m.abandonment_id"
+        " WHERE a.campaign_id = %(campaign)s AND m.kind = %(kind)s GROUP BY 1, 2, 3, 4",
+        {"campaign": campaign.pk, "kind": MessageKind.RECOVERY.value},
+    )
+    states: dict[tuple[int, bool], Counter[str]] = {}
+    reasons = Counter[str]()
+    for variant_id, is_holdout, state, reason, count in found:
+        states.setdefault((variant_id, is_holdout), Counter())[state] += count
+        if state == "cancelled":
+            reasons[reason] += count
+    return states, tuple(reasons.most_common())
+
+
+def _touches(campaign: Campaign) -> Counter[tuple[int, str]]:
+    found = rows(
+        "SELECT a.variant_id, t.kind, count(DISTINCT t.message_id)"
+        "  FROM notifications_touch t JOIN notifications_message m ON m.id = t.message_id"
+        "  JOIN notifications_abandonment a ON a.id = m.abandonment_id"
+        " WHERE a.campaign_id = %(campaign)s GROUP BY 1, 2",
+        {"campaign": campaign.pk},
+    )
+    return Counter({(variant_id, kind): count for variant_id, kind, count in found})
+
+
+def _skipped(campaign: Campaign, today: date) -> tuple[tuple[str, int], ...]:
+    counts = Counter[str]()
+    lately = SkipCount.objects.filter(campaign=campaign, day__gt=today - timedelta(days=30))
+    for reason, count in lately.values_list("reason", "count"):
+        counts[reason] += count
+    return tuple(counts.most_common())
