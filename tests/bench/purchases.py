@@ -68,7 +68,8 @@ class _Buyer:
 
 
 def _work(url: str, sku_ids: list[str], until: float, results: Any) -> None:
-    buyer, orders, failures, number = _Buyer(url), 0, [], 0
+    buyer, orders, number = _Buyer(url), 0, 0
+    failures: list[str] = []
     while time.time() < until and len(failures) < len(STEPS):
         try:
             buyer.buy(sku_ids[number % len(sku_ids)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import redis
@@ -49,7 +50,7 @@ def _never_recorded(ref: CartRef, server: redis.Redis) -> None:
 
 
 def _older_in_redis(ref: CartRef, server: redis.Redis) -> None:
-    old = {str(k): str(v) for k, v in server.hgetall(keys.cart(ref.owner)).items()}
+    old: dict[Any, Any] = {str(k): str(v) for k, v in server.hgetall(keys.cart(ref.owner)).items()}
     put(ref, 5)
     recorder.drain()
     server.hset(keys.cart(ref.owner), mapping=old)

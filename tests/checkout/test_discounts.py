@@ -272,7 +272,7 @@ def statements(queries: CaptureQueriesContext) -> int:
 @pytest.mark.parametrize("lines", [1, 40])
 def test_three_promotions_and_a_code_cost_a_start_nothing_more_and_a_payment_three_statements(lines: int) -> None:
     refs = [new_guest(), new_guest()]
-    paying = []
+    paying: list[int] = []
     for number in range(lines):
         sku_id = make_sku(f"SKU-{number}")
         for ref in refs:

@@ -57,11 +57,14 @@ def test_what_is_wrong_stands_beside_the_field_with_what_was_typed(shopper: Shop
 
 
 def test_a_script_gets_the_whole_cart(shopper: Shopper) -> None:
-    for typed, status in (("NONE", 422), ("WELCOME10", 200)):
-        form = shopper.fields_of("Apply code") | {"code": [typed]}
-        answer = shopper.client.post("/cart/codes/", form, headers={"HX-Request": "true"})
-        assert (answer.status_code, answer["HX-Retarget"]) == (status, "#cart")
-    assert "−£1.00" in answer.content.decode()
+    answers = [
+        shopper.client.post(
+            "/cart/codes/", shopper.fields_of("Apply code") | {"code": [typed]}, headers={"HX-Request": "true"}
+        )
+        for typed in ("NONE", "WELCOME10")
+    ]
+    assert [(answer.status_code, answer["HX-Retarget"]) for answer in answers] == [(422, "#cart"), (200, "#cart")]
+    assert "−£1.00" in answers[1].content.decode()
 
 
 def test_more_than_five_tries_a_minute_have_to_wait(shopper: Shopper) -> None:
