@@ -1,4 +1,4 @@
-"""Rows of the cart page, drawn once.
+"""Rows and small parts of the cart page, drawn once.
 
 A row's HTML follows from its `Row`, the language and whether the cart is a copy; whatever else a page is about is
 the same in all of its rows. So a row is kept as drawn, with marks where the page's version and the visitor's CSRF
@@ -58,15 +58,28 @@ def saved_rows(context: template.Context) -> SafeString:
     return _filled("cart/_saved_line.html", page.saved_entries, context)
 
 
+@register.simple_tag(takes_context=True)
+def cart_part(context: template.Context, name: str, **values: object) -> SafeString:
+    """Draw a part of the page that follows from `values` (what its template reads of `page`), token and version."""
+    language = get_language() or ""
+    key = (name, language, tuple(values.items()))
+    return _with_marks_filled(_draw_part(*key) if settings.DEBUG else _kept_part(*key), context)
+
+
 def _filled(name: str, entries: Iterable[Row | Gone], context: template.Context) -> SafeString:
     """Put the page's version and the visitor's token into rows as drawn."""
-    page: CartPage = context["page"]
+    is_copy = context["page"].is_copy
     language = get_language() or ""
     drawn = "".join(
-        _draw_gone(entry) if isinstance(entry, Gone) else _row(name, entry, page.is_copy, language) for entry in entries
+        _draw_gone(entry) if isinstance(entry, Gone) else _row(name, entry, is_copy, language) for entry in entries
     )
+    return _with_marks_filled(drawn, context)
+
+
+def _with_marks_filled(drawn: str, context: template.Context) -> SafeString:
+    version, token = str(context["page"].version), str(context["csrf_token"])
     # What the templates wrote: escaped there. The token is Django's, letters and digits.
-    return mark_safe(drawn.replace(_VERSION, str(page.version)).replace(_TOKEN, str(context["csrf_token"])))  # noqa: S308
+    return mark_safe(drawn.replace(_VERSION, version).replace(_TOKEN, token))  # noqa: S308
 
 
 def _row(name: str, row: Row, is_copy: bool, language: str) -> str:  # noqa: FBT001 - a key
@@ -86,3 +99,10 @@ def _draw(name: str, row: Row, is_copy: bool) -> str:  # noqa: FBT001 - a key
 
 def _draw_gone(gone: Gone) -> str:
     return render_to_string("cart/_gone.html", {"gone": gone, "csrf_token": _TOKEN})
+
+
+def _draw_part(name: str, _language: str, values: tuple[tuple[str, object], ...]) -> str:
+    return render_to_string(name, {"page": {**dict(values), "version": _VERSION}, "csrf_token": _TOKEN})
+
+
+_kept_part = lru_cache(maxsize=KEPT)(_draw_part)

@@ -96,3 +96,14 @@ def test_a_saved_row_is_kept_beside_the_cart_row_of_the_same_line() -> None:
     assert 'id="line-MUG"' not in _page(shopper)
     assert cart_rows._kept.cache_info().hits > 0
     assert len(_values(_page(shopper), "csrfmiddlewaretoken")) == 1
+
+
+def test_a_part_carries_the_token_of_whoever_sees_it_and_another_total_is_another_part() -> None:
+    sell("MUG", "Enamel mug", price=1_400)
+    first, second = shopper_with("MUG"), shopper_with("MUG")
+    pages = _page(first), _page(second)
+    assert cart_rows._kept_part.cache_info().hits > 0
+    assert all(len(_values(page, "csrfmiddlewaretoken")) == 1 for page in pages)
+    assert _values(pages[1], "shown_total") == {"1400"}
+    set_price("MUG", 1_650)
+    assert _values(_page(second), "shown_total") == {"1650"}
