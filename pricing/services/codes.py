@@ -132,7 +132,7 @@ def issue_codes(
     valid_from: datetime,
     valid_until: datetime | None = None,
     user_id: int | None = None,
-    max_uses: int = 1,
+    max_uses: int | None = 1,
 ) -> tuple[IssuedCode, ...]:
     """Make codes of 16 random characters, bound to a customer if one is named; they are told here and never again.
 
