@@ -16,4 +16,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("problems/<str:code>", ProblemPageView.as_view(), name="api-problem"),
     path("", include("cart.api.urls")),
     path("", include("shop.checkout.api.urls")),
+    path("", include("notifications.api.urls")),
 ]
