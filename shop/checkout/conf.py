@@ -30,8 +30,12 @@ class CheckoutConf:
     webhook_tolerance_seconds: int = 300
     """How far a webhook's time may be off, either way."""
 
+    refund_limit_minor: int = 20_000
+    """Up to this amount, in minor units, one member of staff refunds alone; above it a second one has to agree."""
+
     def __post_init__(self) -> None:
         """Refuse impossible values."""
+        require(self.refund_limit_minor >= 0, "CHECKOUT_REFUND_LIMIT_MINOR", "must be 0 or more.")
         require(self.gateway in ("fake", "stripe"), "CHECKOUT_GATEWAY", "must be fake or stripe.")
         require(60 <= self.lock_seconds <= 86_400, "CHECKOUT_LOCK_SECONDS", "must be from 60 to 86400.")  # noqa: PLR2004
         require(60 <= self.pin_seconds <= 86_400, "CHECKOUT_PIN_SECONDS", "must be from 60 to 86400.")  # noqa: PLR2004

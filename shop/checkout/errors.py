@@ -103,6 +103,15 @@ class PaymentDeclinedError(ConflictError):
 
 
 @dataclass(eq=False)
+class NotDecidableError(ConflictError):
+    """Staff cannot decide this (any more): `why` is a stable code."""
+
+    code: ClassVar[str] = "not_decidable"
+
+    why: str
+
+
+@dataclass(eq=False)
 class ReservationLimitError(ConflictError):
     """This customer or guest has too many open checkouts."""
 

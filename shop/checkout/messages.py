@@ -124,6 +124,25 @@ def _payment_declined(refusal: errors.PaymentDeclinedError) -> Words:
     return Words(_("Payment declined"), decline_words(refusal.reason))
 
 
+UNDECIDABLE = {
+    "refund_asked": gettext_lazy("A refund of this payment was asked for already."),
+    "second_person": gettext_lazy("You asked for this refund. Somebody else has to agree to it."),
+    "not_paid": gettext_lazy("The provider's books do not say that this payment was made."),
+    "wrong_amount": gettext_lazy("The provider took another amount than the checkout's total."),
+    "wrong_currency": gettext_lazy("The provider took another currency than the checkout's."),
+    "wrong_checkout": gettext_lazy("The provider took this for another checkout."),
+    "wrong_account": gettext_lazy("The money went to another account."),
+    "wrong_mode": gettext_lazy("The payment was made in the provider's test mode."),
+}
+"""Why staff cannot decide something → a sentence; the rest has changed meanwhile."""
+
+
+@words.register
+def _not_decidable(refusal: errors.NotDecidableError) -> Words:
+    fallback = _("This has changed meanwhile, so it cannot be decided any more. Open the page again.")
+    return Words(_("Not possible"), str(UNDECIDABLE.get(refusal.why, fallback)))
+
+
 @words.register
 def _reservation_limit(refusal: errors.ReservationLimitError) -> Words:
     sentence = ngettext(
@@ -173,6 +192,7 @@ DETAIL_WORDS.update(
         "no_longer_sold": gettext_lazy("{title} is no longer sold. It is not in your total."),
         "email_missing": gettext_lazy("Enter a mail address."),
         "email_invalid": gettext_lazy("Enter a mail address like name@example.com."),
+        "reason_missing": gettext_lazy("Say why."),
         "address_missing": gettext_lazy("Enter a delivery address."),
         "name_missing": gettext_lazy("Enter your full name."),
         "line1_missing": gettext_lazy("Enter an address."),

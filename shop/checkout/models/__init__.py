@@ -4,6 +4,7 @@ from shop.checkout.models.checkouts import Checkout, CheckoutLine
 from shop.checkout.models.orders import Order, OrderLine, OrderToken
 from shop.checkout.models.payments import FakeCharge, Payment
 from shop.checkout.models.records import IdempotencyRecord, IdempotencyState, WebhookEvent, WebhookState
+from shop.checkout.models.refunds import RefundRequest, RefundState
 
 __all__ = [
     "Checkout",
@@ -15,6 +16,8 @@ __all__ = [
     "OrderLine",
     "OrderToken",
     "Payment",
+    "RefundRequest",
+    "RefundState",
     "WebhookEvent",
     "WebhookState",
 ]

@@ -72,7 +72,11 @@ class Payment(models.Model):
             ),
             models.Index(fields=["-created_at"], name="payment_newest"),
         ]
-        permissions: ClassVar = [("check_payment", "Can ask the provider about payments")]
+        permissions: ClassVar = [
+            ("check_payment", "Can ask the provider about payments"),
+            ("refund_payment", "Can have payments given back"),
+            ("review_payment", "Can settle payments in review"),
+        ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="payment_never_deleted", operation=pgtrigger.Delete),
             pgtrigger.ReadOnly(

@@ -15,6 +15,7 @@ class WebhookState(models.TextChoices):
     RECEIVED = "received", _("received")
     PROCESSED = "processed", _("processed")
     PARKED = "parked", _("parked")
+    GIVEN_UP = "given_up", _("given up")
 
 
 class WebhookEvent(models.Model):
@@ -45,7 +46,7 @@ class WebhookEvent(models.Model):
             models.Index(fields=["next_try_at", "id"], condition=Q(state="received"), name="webhook_to_process"),
             models.Index(fields=["-received_at"], name="webhook_newest"),
         ]
-        permissions: ClassVar = [("retry_webhook", "Can take parked events up again")]
+        permissions: ClassVar = [("retry_webhook", "Can take parked events up again, or give them up")]
 
     def __str__(self) -> str:
         """Name it by provider and id."""

@@ -20,6 +20,7 @@ from shop.checkout.gateways import gateway, is_known
 from shop.checkout.gateways.port import Outcome
 from shop.checkout.selectors import is_id
 from shop.checkout.services import rows
+from shop.checkout.services.quoting import note_charged
 from shop.checkout.services.capturing import capture
 from shop.checkout.services.clearing import finish_order, unlock_cart
 from shop.checkout.types import CheckoutState, PaymentState
@@ -90,13 +91,16 @@ def apply_outcome(*, outcome: Outcome, now: datetime) -> Applied:
 def _apply(outcome: Outcome, now: datetime) -> Applied:
     checkout, payment = lock_payment(outcome.key or _key_of(outcome.reference))
     current = PaymentState(payment.state)
-    contradiction = "" if outcome.state is PaymentState.REVIEW else rules.mismatch(_claim(payment), _told(outcome))
+    is_asked_for = current is PaymentState.REFUND_DUE and outcome.state is PaymentState.REFUNDED
+    contradiction = (
+        "" if is_asked_for or outcome.state is PaymentState.REVIEW else rules.mismatch(claim(payment), told(outcome))
+    )
     if contradiction:
         log.error("payment_mismatch", payment=payment.payment_id, reason=contradiction)
         is_undecided = rules.PRECEDENCE[current] < rules.PRECEDENCE[PaymentState.SUCCEEDED]
         is_odd_refund = outcome.state is PaymentState.REFUNDED and current is not PaymentState.REVIEW
         if is_undecided or is_odd_refund:
-            _move(payment, PaymentState.REVIEW, reason=contradiction, now=now)
+            move(payment, PaymentState.REVIEW, reason=contradiction, now=now)
         return _applied(checkout, payment, Effect.MISMATCHED, reason=contradiction)
     if not rules.may_move(current, outcome.state):
         return _applied(checkout, payment, Effect.KNOWN)
@@ -105,22 +109,22 @@ def _apply(outcome: Outcome, now: datetime) -> Applied:
     payment.action_url = outcome.action_url or payment.action_url
     match outcome.state:
         case PaymentState.SUCCEEDED:
-            number = _succeed(checkout, payment, now)
+            number = succeed(checkout, payment, now)
             needs_capture = bool(number) and outcome.needs_capture
             if needs_capture:
                 payment.next_check_at = now
                 payment.save(update_fields=["next_check_at"])
             return _applied(checkout, payment, Effect.MOVED, order_number=number, needs_capture=needs_capture)
         case PaymentState.FAILED:
-            _move(payment, PaymentState.FAILED, reason=outcome.reason or "declined", now=now)
+            move(payment, PaymentState.FAILED, reason=outcome.reason or "declined", now=now)
             reopen(checkout, payment, release_cause="payment_failed", now=now)
         case PaymentState.REFUNDED:
-            _move(payment, PaymentState.REFUNDED, reason=payment.reason, now=now)
+            move(payment, PaymentState.REFUNDED, reason=payment.reason, now=now)
         case PaymentState.REVIEW:
             log.error("payment_in_review", payment=payment.payment_id, reason=outcome.reason)
-            _move(payment, PaymentState.REVIEW, reason=outcome.reason, now=now)
+            move(payment, PaymentState.REVIEW, reason=outcome.reason, now=now)
         case _:
-            _move(payment, outcome.state, reason="", now=now)
+            move(payment, outcome.state, reason="", now=now)
     return _applied(checkout, payment, Effect.MOVED)
 
 
@@ -146,7 +150,8 @@ def lock_payment(key: str) -> tuple[models.Checkout, models.Payment]:
     return checkout, models.Payment.objects.select_for_update(no_key=True).order_by("payment_id").get(pk=key)
 
 
-def _claim(payment: models.Payment) -> rules.Claim:
+def claim(payment: models.Payment) -> rules.Claim:
+    """Say what a payment of ours is for."""
     provider = gateway(payment.provider) if is_known(payment.provider) else None
     return rules.Claim(
         checkout_id=payment.checkout_id,
@@ -157,7 +162,8 @@ def _claim(payment: models.Payment) -> rules.Claim:
     )
 
 
-def _told(outcome: Outcome) -> rules.Claim:
+def told(outcome: Outcome) -> rules.Claim:
+    """Say what the provider thinks that its charge is for."""
     return rules.Claim(outcome.checkout_id, outcome.amount_minor, outcome.currency, outcome.account, outcome.is_live)
 
 
@@ -175,7 +181,7 @@ def free_outcome(payment: models.Payment) -> Outcome:
     )
 
 
-def _move(payment: models.Payment, state: PaymentState, *, reason: str, now: datetime) -> None:
+def move(payment: models.Payment, state: PaymentState, *, reason: str, now: datetime) -> None:
     """Write a payment's next state; what is undecided or due is looked at again, the rest is settled."""
     payment.state = state.value
     payment.reason = reason
@@ -213,7 +219,7 @@ def reopen(checkout: models.Checkout, payment: models.Payment, *, release_cause:
         inventory.release(reservation_id=checkout.reservation_id, cause=release_cause)
 
 
-def _succeed(checkout: models.Checkout, payment: models.Payment, now: datetime) -> str:
+def succeed(checkout: models.Checkout, payment: models.Payment, now: datetime) -> str:
     """Make the order of a verified payment, or the refund if there can be none. Gives the order's number or nothing."""
     refusal = _why_no_order(checkout, payment)
     if not refusal:
@@ -231,7 +237,7 @@ def _succeed(checkout: models.Checkout, payment: models.Payment, now: datetime) 
         checkout.refresh_from_db()
         payment.refresh_from_db()
     log.error("payment_without_order", payment=payment.payment_id, reason=refusal)
-    _move(payment, PaymentState.REFUND_DUE, reason=refusal, now=now)
+    move(payment, PaymentState.REFUND_DUE, reason=refusal, now=now)
     if refusal in ("sold_out", "code_used_up"):
         reopen(checkout, payment, release_cause=refusal, now=now)
     return ""
@@ -264,6 +270,7 @@ def _order(checkout: models.Checkout, payment: models.Payment, now: datetime) ->
         order_number=number,
     )
     rows.finish_codes(checkout, order_number=number)
+    note_charged(checkout, lines, order_number=number)
     try:
         inventory.commit(reservation_id=checkout.reservation_id)
     except ReservationExpiredError:
@@ -274,7 +281,7 @@ def _order(checkout: models.Checkout, payment: models.Payment, now: datetime) ->
     checkout.end_cause = "ordered"
     checkout.ended_at = now
     rows.touch(checkout, now=now)
-    _move(payment, PaymentState.SUCCEEDED, reason="", now=now)
+    move(payment, PaymentState.SUCCEEDED, reason="", now=now)
     order = models.Order.objects.create(
         number=number,
         checkout=checkout,
