@@ -145,7 +145,11 @@ class StockItemAdmin(ReadOnlyAdmin):
     @admin.display(description="")
     def adjust_link(self, item: StockItem) -> str:
         return format_html(
-            '<a href="{}">{}</a>', reverse("admin:inventory_stockitem_adjust", args=[item.pk]), _("Adjust")
+            '<a href="{}">{}</a> · <a href="{}">{}</a>',
+            reverse("stock_availability", args=[item.pk]),
+            _("Availability"),
+            reverse("admin:inventory_stockitem_adjust", args=[item.pk]),
+            _("Adjust"),
         )
 
     def get_urls(self) -> list[URLPattern]:

@@ -87,3 +87,10 @@ class StockUnknownError(NotFoundError):
     """There is no stock item of this SKU."""
 
     code: ClassVar[str] = "stock_unknown"
+
+
+@dataclass(eq=False)
+class ReservationPinnedError(ConflictError):
+    """A payment runs for the reservation."""
+
+    code: ClassVar[str] = "reservation_pinned"

@@ -11,10 +11,12 @@ from inventory.errors import (
     InsufficientStockError,
     RenewalLimitError,
     ReservationExpiredError,
+    ReservationPinnedError,
     ReservationUnknownError,
     StockBelowReservedError,
     StockBusyError,
 )
+from inventory.types import STAFF, ReleaseReason
 from shop.core.words import DETAIL_WORDS, Words, words
 
 DETAIL_WORDS.update(
@@ -29,6 +31,21 @@ DETAIL_WORDS.update(
         "max_length": gettext_lazy("At most {limit} characters."),
     }
 )
+
+RELEASE_WORDS = {
+    ReleaseReason.ASKED: gettext_lazy("you asked us to"),
+    ReleaseReason.DUPLICATE: gettext_lazy("the same items were reserved twice"),
+    ReleaseReason.NEEDED: gettext_lazy("the items are needed for an order placed before"),
+    ReleaseReason.MISUSE: gettext_lazy("the items were kept for long without being bought"),
+}
+"""What the shopper reads, behind “Our staff ended your reservation:”."""
+
+
+def release_words(cause: str) -> str:
+    """Put the cause of a reservation's end into words if staff ended it; empty if they did not."""
+    name = cause.removeprefix(STAFF)
+    is_staff = cause.startswith(STAFF) and name in set(ReleaseReason)
+    return str(RELEASE_WORDS[ReleaseReason(name)]) if is_staff else ""
 
 
 @words.register
@@ -84,3 +101,8 @@ def _drift_unrepairable(refusal: DriftUnrepairableError) -> Words:
         "Count the shelf or release a reservation, then repair again."
     )
     return Words(_("Counters cannot be repaired"), detail % {"live": refusal.live, "booked": refusal.booked})
+
+
+@words.register
+def _reservation_pinned(refusal: ReservationPinnedError) -> Words:
+    return Words(_("Being paid"), _("A payment runs for this reservation. It can be released when that is over."))

@@ -93,6 +93,10 @@ class Reservation(models.Model):
         verbose_name = _("reservation")
         verbose_name_plural = _("reservations")
         ordering: ClassVar = ["-created_at", "id"]
+        permissions: ClassVar = [
+            ("release_reservation", _("Can release a reservation, or add time to it")),
+            ("force_release", _("Can release a reservation while a payment runs")),
+        ]
         indexes: ClassVar = [
             models.Index(fields=["expires_at"], name="reservation_due", condition=Q(state="soft")),
             models.Index(fields=["-created_at", "id"], name="reservation_latest"),

@@ -16,6 +16,19 @@ class ReservationState(StrEnum):
     EXPIRED = "expired"
 
 
+STAFF = "staff_"
+"""How the cause of a reservation begins that staff ended; a `ReleaseReason` follows."""
+
+
+class ReleaseReason(StrEnum):
+    """Why staff ended a reservation; the shopper reads it."""
+
+    ASKED = "asked"
+    DUPLICATE = "duplicate"
+    NEEDED = "needed"
+    MISUSE = "misuse"
+
+
 class LaneState(StrEnum):
     """What has become of a request in the lane of a hot SKU."""
 
@@ -139,3 +152,54 @@ class StockGauges:
     """SKUs with a stock item of which nothing is available."""
     swept_seconds: float | None
     """How long ago the sweep came to its end; None if it never did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A soft reservation as the panel of a SKU shows it."""
+
+    reservation_id: str
+    owner: str
+    units: int
+    """Of this SKU."""
+    created_at: datetime
+    expires_at: datetime
+    renewals: int
+    is_pinned: bool
+    is_overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLine:
+    """A line of the ledger."""
+
+    at: datetime
+    delta: int
+    on_hand_after: int
+    kind: str
+    reason: str
+    note: str
+    by: int | None
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class StockPanel:
+    """Why a SKU is available or not: who has it, and what happened to it."""
+
+    sku_id: str
+    on_hand: int
+    reserved: int
+    available: int
+    pinned_units: int
+    overdue_units: int
+    drift: StockDrift | None
+    holders: tuple[Holder, ...]
+    """The first ones to end, first."""
+    holder_count: int
+    next_back_units: int
+    next_back_at: datetime | None
+    """When the next live, unpinned reservation ends, and how many units that is."""
+    ledger: tuple[LedgerLine, ...]
+    refused: int
+    """How often somebody was refused for want of it in the last hour, to ten minutes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from inventory import store
-from inventory.types import StockDrift, StockGauges
+from inventory.types import Holder, LedgerLine, StockDrift, StockGauges, StockPanel
 from shop.core.db import rows
 
 # One statement sees one moment, and whoever moves units moves counter, lines and ledger together: a difference is never
@@ -56,6 +56,34 @@ SELECT count(*), coalesce(sum(u.units), 0),
  WHERE r.state = 'soft'
 """
 
+MOST_HOLDERS = 100
+LEDGER_LINES = 10
+
+_PANEL = """
+WITH held AS MATERIALIZED (
+       SELECT l.quantity, r.expires_at, r.pinned_until > clock_timestamp() AS is_pinned,
+              r.expires_at <= clock_timestamp() AS is_overdue
+         FROM inventory_reservationline l JOIN inventory_reservation r ON r.id = l.reservation_id
+        WHERE l.sku_id = %(sku_id)s AND l.is_live),
+     next AS (SELECT min(expires_at) AS at FROM held WHERE NOT is_overdue AND is_pinned IS NOT TRUE)
+SELECT s.on_hand, s.reserved,
+       (SELECT coalesce(sum(quantity), 0) FROM held WHERE is_pinned),
+       (SELECT coalesce(sum(quantity), 0) FROM held WHERE is_overdue),
+       (SELECT count(*) FROM held),
+       next.at, (SELECT sum(quantity) FROM held WHERE expires_at = next.at)
+  FROM inventory_stockitem s, next WHERE s.sku_id = %(sku_id)s
+"""
+_HOLDERS = """
+SELECT r.id, r.owner, l.quantity, r.created_at, r.expires_at, r.renewals,
+       coalesce(r.pinned_until > clock_timestamp(), false), r.expires_at <= clock_timestamp()
+  FROM inventory_reservationline l JOIN inventory_reservation r ON r.id = l.reservation_id
+ WHERE l.sku_id = %(sku_id)s AND l.is_live ORDER BY r.expires_at, r.id LIMIT %(limit)s
+"""
+_LEDGER = """
+SELECT at, delta, on_hand_after, kind, reason, note, by, reference
+  FROM inventory_stockentry WHERE sku_id = %(sku_id)s ORDER BY id DESC LIMIT %(limit)s
+"""
+
 
 def list_drifts(*, sku_ids: Collection[str] | None = None, is_whole: bool = True) -> tuple[StockDrift, ...]:
     """List the SKUs whose counters are not what reservations and ledger say, of all SKUs or of these (one query).
@@ -102,3 +130,28 @@ def refusals() -> dict[str, int]:
 def waits() -> dict[str, int]:
     """Give for each SKU how many reservations with it had to wait, as far as the cache remembers."""
     return store.totals(store.Event.WAITED)
+
+
+def stock_panel(*, sku_id: str) -> StockPanel | None:
+    """Show all there is to know about one SKU's stock; None if it has no stock item (four queries)."""
+    found = rows(_PANEL, {"sku_id": sku_id})
+    if not found:
+        return None
+    ((on_hand, reserved, pinned, overdue, count, back_at, back_units),) = found
+    held = rows(_HOLDERS, {"sku_id": sku_id, "limit": MOST_HOLDERS})
+    ledger = rows(_LEDGER, {"sku_id": sku_id, "limit": LEDGER_LINES})
+    return StockPanel(
+        sku_id=sku_id,
+        on_hand=on_hand,
+        reserved=reserved,
+        available=on_hand - reserved,
+        pinned_units=int(pinned),
+        overdue_units=int(overdue),
+        drift=next(iter(list_drifts(sku_ids=[sku_id])), None),
+        holders=tuple(Holder(*row) for row in held),
+        holder_count=int(count),
+        next_back_units=int(back_units or 0),
+        next_back_at=back_at,
+        ledger=tuple(LedgerLine(*row) for row in ledger),
+        refused=store.recent(store.Event.REFUSED, sku_id),
+    )

@@ -8,6 +8,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from shop import health
 from shop.api.fallback import nothing_here
 from shop.watch.metrics import metrics
+from shop.watch.panel import availability
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("shop.api.urls")),
@@ -16,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
+    path("admin/availability/<str:sku_id>/", admin.site.admin_view(availability), name="stock_availability"),
     path("admin/", admin.site.urls),
     path("", include("notifications.web.urls")),
     path("accounts/", include("shop.accounts.web.urls")),

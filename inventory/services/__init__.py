@@ -6,14 +6,18 @@ from inventory.services.extending import pin, renew
 from inventory.services.lane import mark_hot, publish_hot
 from inventory.services.repairing import repair_drift
 from inventory.services.reserving import reserve, reserve_ahead
+from inventory.services.staffing import add_time, recount, release_by_staff
 
 __all__ = [
+    "add_time",
     "adjust",
     "commit",
     "mark_hot",
     "pin",
     "publish_hot",
+    "recount",
     "release",
+    "release_by_staff",
     "release_owner",
     "renew",
     "repair_drift",

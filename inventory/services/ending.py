@@ -33,7 +33,7 @@ WITH moved AS (
 SELECT {VIEW_COLUMNS} FROM moved r
 """  # noqa: S608 - put together from constants
 
-_GIVE_BACK = """
+GIVE_BACK = """
      moved AS (
        UPDATE inventory_reservation r SET state = %(state)s, cause = %(cause)s, ended_at = clock_timestamp()
          FROM due WHERE r.id = due.id AND r.state = 'soft' RETURNING r.id),
@@ -54,13 +54,13 @@ SELECT count(*) FROM moved
 RELEASE = f"""
 WITH due AS MATERIALIZED (
        SELECT r.id FROM inventory_reservation r WHERE r.id = %(id)s AND r.state = 'soft' FOR UPDATE),
-{_GIVE_BACK}
+{GIVE_BACK}
 """  # noqa: S608 - put together from constants
 
 RELEASE_OWNER = f"""
 WITH due AS MATERIALIZED (
        SELECT r.id FROM inventory_reservation r WHERE r.owner = %(owner)s AND r.state = 'soft' FOR UPDATE),
-{_GIVE_BACK}
+{GIVE_BACK}
 """  # noqa: S608 - put together from constants
 
 SWEEP_BATCH = f"""
@@ -68,7 +68,7 @@ WITH due AS MATERIALIZED (
        SELECT r.id FROM inventory_reservation r
         WHERE r.state = 'soft' AND r.expires_at <= clock_timestamp()
         ORDER BY r.expires_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED),
-{_GIVE_BACK}
+{GIVE_BACK}
 """  # noqa: S608 - put together from constants
 
 SWEPT = """

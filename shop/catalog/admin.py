@@ -151,7 +151,9 @@ class SkuAdmin(QuickListAdmin):
     @admin.display(description=_("stock"))
     def stock_links(self, sku: Sku) -> str:
         return format_html(
-            '<a href="{}">{}</a> · <a href="{}?q={}">{}</a>',
+            '<a href="{}">{}</a> · <a href="{}">{}</a> · <a href="{}?q={}">{}</a>',
+            reverse("stock_availability", args=[sku.sku_id]),
+            _("Availability"),
             reverse("admin:inventory_stockitem_adjust", args=[sku.sku_id]),
             _("Adjust"),
             reverse("admin:inventory_stockentry_changelist"),

@@ -14,6 +14,7 @@ from django.db.models import Min, Q, QuerySet
 
 from inventory import selectors as inventory
 from inventory.errors import ReservationUnknownError
+from inventory.messages import release_words
 from inventory.types import ReservationState, ReservationView
 from pricing.types import read_discounts
 from shop.catalog import selectors as catalog
@@ -54,9 +55,16 @@ def principal_of(owner: str) -> Principal:
 
 
 def get_checkout(
-    *, checkout_id: str, principal: Principal, now: datetime, reservation: ReservationView | None = None
+    *,
+    checkout_id: str,
+    principal: Principal,
+    now: datetime,
+    reservation: ReservationView | None = None,
+    is_new: bool = False,
 ) -> CheckoutView:
-    """Show a checkout to its owner (five queries; `reservation` spares one where the caller has just got it).
+    """Show a checkout to its owner.
+
+    Five queries; `reservation` spares one where the caller has just got it, `is_new` one where nobody can have paid.
 
     :raises CheckoutUnknownError: if there is none of this id, or it is another's.
     :raises CheckoutCancelledError: if it was cancelled.
@@ -67,7 +75,7 @@ def get_checkout(
         raise CheckoutUnknownError
     if row.state == CheckoutState.CANCELLED.value:
         raise CheckoutCancelledError
-    return _checkout_view(row, now, reservation)
+    return _checkout_view(row, now, reservation, has_payments=not is_new)
 
 
 def find_open_checkout(*, principal: Principal, now: datetime) -> CheckoutView | None:
@@ -245,12 +253,14 @@ def _age(at: datetime | None, now: datetime) -> int:
     return max(0, int((now - at).total_seconds())) if at else 0
 
 
-def _checkout_view(row: models.Checkout, now: datetime, known: ReservationView | None = None) -> CheckoutView:
+def _checkout_view(
+    row: models.Checkout, now: datetime, known: ReservationView | None = None, *, has_payments: bool = True
+) -> CheckoutView:
     lines: Sequence[models.CheckoutLine] = list(row.lines.all())
     cards = catalog.list_cards(sku_ids=[line.sku_id for line in lines])
     reservation = known or _reservation(row)
     state = _reservation_state(reservation, now)
-    payment = row.payments.order_by("-created_at", "-payment_id").first()
+    payment = row.payments.order_by("-created_at", "-payment_id").first() if has_payments else None
     address = address_of(row.address)
     order = getattr(row, "order", None)
     has_failed = payment is not None and payment.state == PaymentState.FAILED.value
@@ -294,6 +304,7 @@ def _checkout_view(row: models.Checkout, now: datetime, known: ReservationView |
         last_payment_id=payment.payment_id if payment else "",
         last_payment_state=PaymentState(payment.state) if payment else None,
         decline_reason=payment.reason if payment and has_failed else "",
+        release_reason=release_words(reservation.cause) if reservation else "",
         action_url=_action_url(payment) if payment else "",
         refund=Money(payment.amount_minor, payment.currency) if payment and _came_too_late(payment) else None,
         discounts=read_discounts(row.discounts, row.currency),

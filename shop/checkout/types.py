@@ -112,6 +112,8 @@ class CheckoutView:
     last_payment_id: str = ""
     last_payment_state: PaymentState | None = None
     decline_reason: str = ""
+    release_reason: str = ""
+    """Why staff ended the reservation, in words; empty if they did not."""
     action_url: str = ""
     """Where the last payment has to be confirmed; empty if nothing is to be confirmed."""
     refund: Money | None = None
