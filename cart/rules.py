@@ -9,6 +9,9 @@ from typing import Literal
 from cart.types import CartLine, LineView, MergeOutcome, MergePolicy, Notice, ReceiptLine
 from shop.core.money import Money
 
+ANSWERS = (MergePolicy.MAX, MergePolicy.SUM, MergePolicy.KEEP_SAVED)
+"""What the question of the policy `prompt` can be answered with."""
+
 
 @dataclass(frozen=True, slots=True)
 class MergeLimits:

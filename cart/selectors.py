@@ -13,6 +13,7 @@ from cart.codec import decode_cart, decode_lines, encode_receipt, from_micros
 from cart.conf import conf
 from cart.deferring import iterate_deferred, list_deferred
 from cart.errors import CartsUnavailableError
+from cart.joining import list_merge_answers
 from cart.offers import Offers, currency, list_offers
 from cart.rules import acknowledged_prices, line_notices, notice_id
 from cart.types import (
@@ -41,6 +42,7 @@ __all__ = [
     "iterate_deferred",
     "list_deferred",
     "list_disagreements",
+    "list_merge_answers",
     "pending_merge",
     "recorder_status",
     "view_cart",

@@ -156,6 +156,15 @@ class PendingMerge:
 
 
 @dataclass(frozen=True, slots=True)
+class MergeAnswer:
+    """What the cart would be if a merge's question were answered so."""
+
+    policy: MergePolicy
+    units: int
+    total: Money
+
+
+@dataclass(frozen=True, slots=True)
 class LineChange:
     """One line operation.
 

@@ -8,13 +8,13 @@ from datetime import datetime
 
 from cart import restoring, store
 from cart.codec import decode_cart, encode_receipt
-from cart.conf import conf
 from cart.errors import CartChangedError, CartLockedError, MergeQuestionGoneError
-from cart.offers import Offers, currency, list_offers
-from cart.rules import Joined, is_worth_telling
+from cart.joining import answered_by
+from cart.offers import currency, list_offers
+from cart.rules import is_worth_telling
 from cart.services.applying import apply
-from cart.services.merging import TRIES, find_replay, joined_by, puts
-from cart.types import Cart, CartLine, CartRef, MergePolicy, MergeResult, ReceiptLine
+from cart.services.merging import TRIES, find_replay, puts
+from cart.types import CartRef, MergePolicy, MergeResult, ReceiptLine
 from shop.core.errors import ErrorDetail, RejectedError
 
 _BUSY_SECONDS = 1
@@ -52,7 +52,7 @@ def answer_merge(
         if cart.question is None or cart.question.question_id != question_id:
             raise MergeQuestionGoneError
         offers = list_offers(sku_ids=[line.sku_id for line in cart.question.guest], now=now)
-        joined = _join(cart, cart.question.guest, policy, by_sku, offers)
+        joined = answered_by(cart.lines, cart.question.guest, policy, offers, choices=by_sku)
         receipt = _answered(cart.receipt, joined.receipt)
         applied_id = f"answer-{question_id}-{merge_id or cart.version}"
         try:
@@ -77,18 +77,6 @@ def answer_merge(
             continue
         return MergeResult(change.cart, receipt, change.was_replayed, undo=change.undo, merge_id=applied_id)
     raise CartLockedError(retry_after_seconds=_BUSY_SECONDS)
-
-
-def _join(
-    cart: Cart, guest: Sequence[CartLine], policy: MergePolicy, by_sku: Mapping[str, MergePolicy], offers: Offers
-) -> Joined:
-    lines, receipt = cart.lines, list[ReceiptLine]()
-    for line in guest:
-        chosen = by_sku.get(line.sku_id, policy)
-        joined = joined_by(lines, [line], chosen, conf().max_lines, offers, is_bounded=True)
-        lines = joined.lines
-        receipt += joined.receipt
-    return Joined(lines, tuple(receipt))
 
 
 def _answered(asked: Sequence[ReceiptLine], answers: Sequence[ReceiptLine]) -> tuple[ReceiptLine, ...]:

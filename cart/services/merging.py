@@ -12,8 +12,9 @@ from cart import restoring, store
 from cart.codec import decode_cart, decode_lines, decode_receipt, encode_line, encode_question, encode_receipt
 from cart.conf import conf
 from cart.errors import CartChangedError, CartLockedError, MergeSourceGoneError
-from cart.offers import Offers, currency, list_offers
-from cart.rules import Joined, MergeLimits, is_worth_telling, join_carts
+from cart.joining import joined_by
+from cart.offers import currency, list_offers
+from cart.rules import Joined, is_worth_telling
 from cart.services.applying import Operation, apply
 from cart.services.checking import clean
 from cart.types import (
@@ -22,7 +23,6 @@ from cart.types import (
     CartLine,
     CartRef,
     LineChange,
-    MergeOutcome,
     MergePolicy,
     MergeQuestion,
     MergeResult,
@@ -192,27 +192,6 @@ def _question(account: Cart, joined: Joined, merge_id: str) -> dict[str, str]:
 
 def _result(change: CartChange, receipt: tuple[Any, ...], merge_id: str) -> MergeResult:
     return MergeResult(change.cart, receipt, was_replayed=True, undo=change.undo, merge_id=merge_id)
-
-
-def joined_by(
-    mine: Sequence[CartLine],
-    guest: Sequence[CartLine],
-    policy: MergePolicy,
-    most: int,
-    offers: Offers,
-    *,
-    is_bounded: bool,
-) -> Joined:
-    """Join by a policy, up to `most` lines, leaving out what is not sold; `is_bounded`: no more than there is."""
-    left_out: dict[str, MergeOutcome] = {}
-    for line in guest:
-        if line.sku_id not in offers.cards:
-            left_out[line.sku_id] = MergeOutcome.UNKNOWN_SKU
-        elif not offers.is_sold(line.sku_id):
-            left_out[line.sku_id] = MergeOutcome.DISCONTINUED
-    available = {line.sku_id: offers.available(line.sku_id) for line in guest} if is_bounded else {}
-    limits = MergeLimits(most, conf().max_quantity, available)
-    return join_carts(account=mine, guest=guest, policy=policy, limits=limits, left_out=left_out)
 
 
 def puts(kind: str, was: Sequence[CartLine], lines: Sequence[CartLine]) -> list[Operation]:

@@ -113,6 +113,8 @@ class CartPage:
     done: Done | None = None
     refused: str = ""
     is_fragment: bool = False
+    asked: int = 0
+    """How many lines a merge left to decide."""
     code_typed: str = ""
     code_error: str = ""
 
@@ -158,6 +160,7 @@ def cart_page(
         is_locked=bool(cart.locked_by),
         reserve_minutes=reserve_seconds // 60,
         discounts=view.discounts,
+        asked=len(cart.question.guest) if cart.question and not cart.is_copy else 0,
     )
 
 

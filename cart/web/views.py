@@ -66,7 +66,9 @@ class UndoView(CartPageView):
             done = change(request, lambda ref: carts.undo(ref=ref, undo=token))
         except Refusal as refusal:
             return refuse(request, refusal)
-        did = Did("unmerged") if place == "merge" else Did("undone", sku_id, title_of(sku_id) if sku_id else "")
+        # What asks again after its answer was undone is no merge that was taken back.
+        is_unmerged = place == "merge" and done.result.cart.question is None
+        did = Did("unmerged") if is_unmerged else Did("undone", sku_id, title_of(sku_id) if sku_id else "")
         if is_htmx(request):
             page = read_page(request, done.result.cart.ref)
             row = page.row(sku_id) if place == "line" else None

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from django.http.response import HttpResponseBase
 from django.test import Client
 
-_CHOICES = frozenset({"provider_token", "consent_reminders", "sku_id"})
+_CHOICES = frozenset({"policy", "provider_token", "consent_reminders", "sku_id"})
 """Radio buttons and boxes: fields only when chosen."""
 _VOID = frozenset({"input", "meta", "link", "img", "br", "hr"})
 
