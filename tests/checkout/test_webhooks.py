@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import replace
 from datetime import timedelta
+from itertools import permutations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from shop.checkout import services
@@ -14,6 +18,7 @@ from shop.checkout.errors import WebhookRefusedError
 from shop.checkout.gateways.port import Outcome
 from shop.checkout.gateways.signing import sign
 from shop.checkout.models import Order, Payment, WebhookEvent
+from shop.checkout.types import PaymentState
 from shop.core import clock
 from tests.checkout.helpers import counters, make_sku, offline, outcome_of, pay, ready
 
@@ -233,3 +238,41 @@ def test_an_event_that_breaks_us_holds_up_no_other() -> None:
 
     assert Order.objects.count() == 1
     assert WebhookEvent.objects.get(event_id="evt_bad").error == "KeyError"
+
+
+def test_a_flood_of_old_events_in_any_order_is_acknowledged_cheaply_and_moves_nothing() -> None:
+    payment_id = waiting()
+    states = (PaymentState.PROCESSING, PaymentState.SUCCEEDED, PaymentState.FAILED)
+    flood = [(f"evt_{state}_{number}", state) for state in states for number in range(5)]
+    for event_id, state in flood:
+        tell(outcome_of(payment_id, state), event_id=event_id)
+    assert Order.objects.count() == 1
+    shuffled = flood * 10
+    random.Random(64).shuffle(shuffled)
+
+    for event_id, state in shuffled:
+        with CaptureQueriesContext(connection) as queries:
+            tell(outcome_of(payment_id, state), event_id=event_id)
+        assert len(queries) == 2  # one is `outcome_of` itself
+
+    assert WebhookEvent.objects.count() == len(flood)
+    assert set(WebhookEvent.objects.values_list("state", flat=True)) == {"processed"}
+    assert Payment.objects.get().state == "succeeded"
+    assert Order.objects.count() == 1
+    assert counters() == (49, 0)
+
+
+@pytest.mark.parametrize("order", list(permutations(["processing", "succeeded", "refunded", "disputed"])))
+def test_events_end_alike_in_whatever_order_they_come(order: tuple[str, ...]) -> None:
+    payment_id = waiting()
+    made = {
+        "processing": outcome_of(payment_id, PaymentState.PROCESSING),
+        "succeeded": outcome_of(payment_id),
+        "refunded": outcome_of(payment_id, PaymentState.REFUNDED),
+        "disputed": outcome_of(payment_id, PaymentState.REVIEW, reason="chargeback"),
+    }
+    for name in order:
+        tell(made[name], event_id=f"evt_{name}")
+    payment = Payment.objects.get()
+    assert (payment.state, payment.reason) == ("review", "chargeback")
+    assert set(WebhookEvent.objects.values_list("state", flat=True)) == {"processed"}

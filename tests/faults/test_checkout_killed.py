@@ -10,10 +10,12 @@ from pytest_django import Settings
 
 from cart.types import CartRef
 from shop.checkout import services
-from shop.checkout.models import Checkout, FakeCharge, Order, Payment, WebhookEvent
+from shop.checkout.models import Checkout, FakeCharge, IdempotencyRecord, Order, Payment, WebhookEvent
 from shop.checkout.types import CheckoutView
 from shop.core import clock
+from shop.core.ids import hash_token, new_token
 from shop.embedded.ports import free_port
+from tests.api.helpers import Api
 from tests.checkout.helpers import (
     cart_of,
     counters,
@@ -123,3 +125,56 @@ def test_with_the_carts_redis_down_paying_works(settings: Settings) -> None:
 
     assert pay(view, ref).order_number
     assert Checkout.objects.get().state == "completed"
+
+
+ASK_AND_DIE = """
+import os, signal, sys
+import django
+django.setup()
+from django.conf import settings
+from django.test import Client
+from shop.checkout import idempotency
+from shop.checkout.api import edge, views
+where, path, session, total = sys.argv[1:]
+die = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+settings.ALLOWED_HOSTS = ["testserver"]
+if where == "claimed":
+    views.services.pay = die
+elif where == "done":
+    idempotency.Answer = die
+else:
+    edge.Response = die
+Client().post(path, {"method": "fake", "provider_token": "ok", "expected_total": int(total)},
+              content_type="application/json", headers={"Cart-Session": session, "Idempotency-Key": "one-intent"})
+"""
+
+
+@pytest.mark.parametrize("where", ["claimed", "done", "stored"])
+def test_a_keyed_payment_whose_worker_was_killed_is_repeated_with_one_effect_and_one_answer(
+    run_process: RunProcess, where: str
+) -> None:
+    make_sku()
+    token = new_token()
+    ref, view = ready(CartRef("g", hash_token(token)))
+    path = f"/api/v1/checkouts/{view.checkout_id}/payments"
+    with run_process([sys.executable, "-c", ASK_AND_DIE, where, path, token, str(view.total.minor)]) as process:
+        assert process.wait() in (-9, 137), process.output()
+    assert Order.objects.count() == (0 if where == "claimed" else 1)
+
+    api = Api(cart_session=token)
+    body = {"method": "fake", "provider_token": "ok", "expected_total": view.total.minor}
+    if where != "stored":
+        early = api("POST", path, body, key="one-intent")
+        assert (early.status_code, early.json()["code"]) == (409, "idempotency_in_progress")
+        assert early.headers["Retry-After"]
+        IdempotencyRecord.objects.update(lease_until=later(-1))  # the dead worker's lease runs out
+    again = api("POST", path, body, key="one-intent")
+    replayed = api("POST", path, body, key="one-intent")
+
+    assert (again.status_code, again.json()["state"]) == (201, "succeeded")
+    assert again.json()["order_number"] == Order.objects.get().number
+    assert again.headers.get("Idempotent-Replayed") == ("true" if where == "stored" else None)
+    assert (replayed.json(), replayed.headers["Idempotent-Replayed"]) == (again.json(), "true")
+    assert FakeCharge.objects.count() == 1
+    assert ref.owner == Order.objects.get().owner
+    assert counters() == (49, 0)

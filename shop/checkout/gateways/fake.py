@@ -179,7 +179,7 @@ class FakeGateway:
         """Write and sign the webhook that tells `outcome`."""
         event = {
             "id": event_id,
-            "type": f"charge.{outcome.state.value}",
+            "type": "charge.disputed" if outcome.state is PaymentState.REVIEW else f"charge.{outcome.state.value}",
             "account": outcome.account,
             "livemode": outcome.is_live,
             "data": {
