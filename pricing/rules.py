@@ -89,6 +89,33 @@ def share_out(amount: int, weights: Sequence[int]) -> tuple[int, ...]:
     return tuple(parts)
 
 
+def delta_reasons(
+    line: QuoteLine, added_minor: int | None, quote: PriceQuote, *, is_lock_over: bool = False
+) -> tuple[str, ...]:
+    """Say why a line does not cost what its units cost when they were added; nothing if it does.
+
+    `price`: the unit price is another · `promotion`, `code`: one takes something off it · `lock_expired`: and the quote
+    that was shown before had run out. A line without a price at add differs only by what is taken off.
+    """
+    reasons = []
+    if added_minor is not None and added_minor != line.unit_price.minor:
+        reasons.append("price")
+    if line.discount_minor:
+        taken = {(discount.promotion_id, discount.code_id) for discount in quote.discounts}
+        covering = [
+            reduction
+            for reduction in quote.reductions
+            if line.sku_id in reduction.sku_ids and (reduction.promotion_id, reduction.code_id) in taken
+        ]
+        if any(reduction.code_id is None for reduction in covering):
+            reasons.append("promotion")
+        if any(reduction.code_id is not None for reduction in covering):
+            reasons.append("code")
+    if reasons and is_lock_over:
+        reasons.append("lock_expired")
+    return tuple(reasons)
+
+
 def combine(first: Reduction, second: Reduction) -> bool:
     """Tell whether two may stand on one line."""
     return _allows(first, second) and _allows(second, first)

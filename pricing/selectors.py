@@ -8,10 +8,10 @@ from typing import Any
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from pricing.models import DiscountCode, Price, Promotion
+from pricing.models import DiscountCode, Price, PriceDelta, Promotion
 from pricing.reductions import list_reductions, user_of
 from pricing.rules import canonical_code, price_demands
-from pricing.types import Demand, PriceQuote
+from pricing.types import Demand, OrderDelta, PriceQuote
 from shop.core.db import prepared
 from shop.core.ids import hash_token
 from shop.core.money import Money
@@ -87,6 +87,17 @@ def quote(
         else ((), ())
     )
     return price_demands(demands=demands, prices=prices, currency=currency, reductions=reductions, codes_off=off)
+
+
+def list_order_deltas(*, order_numbers: Collection[str]) -> dict[tuple[str, str], OrderDelta]:
+    """Look up what was written down of the lines of some orders, by order number and SKU (one query)."""
+    found = PriceDelta.objects.filter(order_number__in=order_numbers)
+    return {
+        (row.order_number, row.sku_id): OrderDelta(
+            row.added_minor, row.shown_minor, row.acknowledged_minor, row.charged_minor, tuple(row.reasons)
+        )
+        for row in found
+    }
 
 
 def has_promotions() -> bool:

@@ -124,6 +124,17 @@ class PriceQuote:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderDelta:
+    """What an ordered line cost at each stage, in minor units for all its units; None where it did not get there."""
+
+    added_minor: int | None
+    shown_minor: int | None
+    acknowledged_minor: int | None
+    charged_minor: int | None
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class IssuedCode:
     """A code that was just made: the only time that all of it is told."""
 

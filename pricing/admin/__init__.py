@@ -1,5 +1,5 @@
 """Staff's pages of pricing."""
 
-from pricing.admin import codes, prices, promotions
+from pricing.admin import codes, deltas, prices, promotions
 
-__all__ = ["codes", "prices", "promotions"]
+__all__ = ["codes", "deltas", "prices", "promotions"]

@@ -1,6 +1,7 @@
 """Tables of pricing."""
 
+from pricing.models.deltas import PriceDelta
 from pricing.models.prices import MAX_UNIT_PRICE_MINOR, Price
 from pricing.models.promotions import CustomerSegment, DiscountCode, Promotion, Redemption
 
-__all__ = ["MAX_UNIT_PRICE_MINOR", "CustomerSegment", "DiscountCode", "Price", "Promotion", "Redemption"]
+__all__ = ["MAX_UNIT_PRICE_MINOR", "CustomerSegment", "DiscountCode", "Price", "PriceDelta", "Promotion", "Redemption"]

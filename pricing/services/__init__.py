@@ -8,6 +8,7 @@ from pricing.services.codes import (
     release_claims,
     revoke_codes,
 )
+from pricing.services.deltas import log_deltas
 from pricing.services.prices import set_prices
 from pricing.services.promotions import NewPromotion, add_promotion, set_segment
 
@@ -17,6 +18,7 @@ __all__ = [
     "claim_codes",
     "finish_claims",
     "issue_codes",
+    "log_deltas",
     "publish_code",
     "release_claims",
     "revoke_codes",

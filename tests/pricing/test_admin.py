@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from pricing import selectors, services
-from pricing.models import DiscountCode, Promotion
+from pricing.models import DiscountCode, PriceDelta, Promotion
 from pricing.types import ReductionKind
 from shop.core import clock
 from tests.cart.helpers import make_sku
@@ -197,3 +197,38 @@ def test_staff_without_permission_issue_and_preview_nothing(client: Client) -> N
 
     for name in ("pricing_discountcode_add", "pricing_preview", "pricing_promotion_changelist"):
         assert client.get(reverse(f"admin:{name}")).status_code == 403
+
+
+def test_price_deltas_are_listed_filtered_and_exported(staff: Client) -> None:
+    for number, shown in (("1", 1_500), ("2", 400)):
+        PriceDelta.objects.create(
+            owner="g:" + "a" * 64,
+            cart_content_version=number,
+            sku_id=f"=SKU-{number}",
+            checkout_id=f"chk_{number}",
+            currency="GBP",
+            quantity=1,
+            added_minor=1_000,
+            shown_minor=shown,
+            reasons=["price" if number == "1" else "code"],
+        )
+    url = reverse("admin:pricing_pricedelta_changelist")
+
+    everything = staff.get(url).content.decode()
+    assert "+50.0" in everything
+    assert "-60.0" in everything
+    assert "a" * 64 not in everything
+    for query, seen in (
+        ({"direction": "up"}, "1"),
+        ({"direction": "half"}, "2"),
+        ({"reason": "code"}, "2"),
+        ({"stage": "shown", "direction": "down"}, "2"),
+        ({"q": "=SKU-1"}, "1"),
+    ):
+        page = staff.get(url, query).content.decode()
+        assert (f"SKU-{seen}</a>" in page or f"=SKU-{seen}" in page, f"=SKU-{3 - int(seen)}<" in page) == (True, False)
+    chosen = list(PriceDelta.objects.order_by("pk").values_list("pk", flat=True))
+    answer = staff.post(url, {"action": "export", "_selected_action": chosen})
+    lines = answer.content.decode().splitlines()
+    assert lines[0].startswith("updated_at,sku_id,quantity,currency,added_minor")
+    assert sorted(line.split(",")[1] for line in lines[1:]) == ["'=SKU-1", "'=SKU-2"]

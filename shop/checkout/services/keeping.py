@@ -12,8 +12,9 @@ from inventory.errors import ReservationExpiredError
 from inventory.types import ReservationState
 from pricing.types import read_reductions
 from shop.checkout import models, rules, selectors
+from shop.checkout.errors import PriceChangedError
 from shop.checkout.services import rows
-from shop.checkout.services.quoting import freeze, requote
+from shop.checkout.services.quoting import Offer, freeze, note_shown, requote
 from shop.checkout.types import CheckoutState, CheckoutView, Principal
 from shop.core.db import retrying
 
@@ -34,7 +35,11 @@ def reserve_again(*, checkout_id: str, principal: Principal, accepted_total: int
     rows.require_open(row)
     fresh = requote(row, now=now) if row.lock_expires_at <= now else None
     if fresh is not None:
-        fresh.require_agreed(accepted_total, shown_total=row.total_minor)
+        try:
+            fresh.require_agreed(accepted_total, shown_total=row.total_minor)
+        except PriceChangedError:
+            _note_shown(row, fresh)
+            raise
 
     @retrying
     def write() -> None:
@@ -47,6 +52,16 @@ def reserve_again(*, checkout_id: str, principal: Principal, accepted_total: int
 
     write()
     return selectors.get_checkout(checkout_id=checkout_id, principal=principal, now=now)
+
+
+def _note_shown(row: models.Checkout, fresh: Offer) -> None:
+    note_shown(
+        fresh,
+        owner=row.owner,
+        cart_content_version=row.cart_content_version,
+        checkout_id=row.checkout_id,
+        is_lock_over=True,
+    )
 
 
 def renew(*, checkout_id: str, principal: Principal, now: datetime) -> CheckoutView:

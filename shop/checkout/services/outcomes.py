@@ -22,6 +22,7 @@ from shop.checkout.selectors import is_id
 from shop.checkout.services import rows
 from shop.checkout.services.capturing import capture
 from shop.checkout.services.clearing import finish_order, unlock_cart
+from shop.checkout.services.quoting import note_charged
 from shop.checkout.types import CheckoutState, PaymentState
 from shop.core.db import failures_named, retrying
 from shop.core.ids import new_id
@@ -269,6 +270,7 @@ def _order(checkout: models.Checkout, payment: models.Payment, now: datetime) ->
         order_number=number,
     )
     rows.finish_codes(checkout, order_number=number)
+    note_charged(checkout, lines, order_number=number)
     try:
         inventory.commit(reservation_id=checkout.reservation_id)
     except ReservationExpiredError:

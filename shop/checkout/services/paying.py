@@ -30,7 +30,7 @@ from shop.checkout.services import rows
 from shop.checkout.services.clearing import unlock_cart
 from shop.checkout.services.keeping import give_back_removed
 from shop.checkout.services.outcomes import FREE, apply_outcome, free_outcome, lock_payment, reopen
-from shop.checkout.services.quoting import Offer, freeze, frozen_quote, offer, requote, shown_in_checkout
+from shop.checkout.services.quoting import Offer, freeze, frozen_quote, note_shown, offer, requote, shown_in_checkout
 from shop.checkout.types import CheckoutState, PaymentState, PaymentView, Principal
 from shop.core.db import retrying
 from shop.core.errors import ErrorDetail, Refusal, RejectedError, UnavailableError
@@ -214,6 +214,7 @@ def _require_agreed(row: models.Checkout, *, principal: Principal, expected_tota
                 code_ids=cart.codes,
                 now=now,
             )
+            note_shown(present, owner=row.owner, cart_content_version=cart.content_version, checkout_id=row.checkout_id)
             raise PriceChangedError(present.quote, present.changes)
     fresh = requote(row, now=now) if row.lock_expires_at <= now else None
     if fresh is None:
@@ -223,6 +224,13 @@ def _require_agreed(row: models.Checkout, *, principal: Principal, expected_tota
     total = fresh.quote.total.minor
     has_fallen = total < row.total_minor == expected_total
     if total != expected_total and not has_fallen:
+        note_shown(
+            fresh,
+            owner=row.owner,
+            cart_content_version=row.cart_content_version,
+            checkout_id=row.checkout_id,
+            is_lock_over=True,
+        )
         raise PriceChangedError(fresh.quote, fresh.changes)
     return fresh
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from cart.types import CartLine
 from pricing import selectors as pricing
+from pricing import services as pricing_services
 from pricing.types import Demand, PriceQuote, QuoteLine, read_discounts, read_reductions
 from shop.catalog import selectors as catalog
 from shop.checkout import models, rules
@@ -100,8 +101,47 @@ def offer(
     )
 
 
+def note_shown(
+    fresh: Offer, *, owner: str, cart_content_version: int, checkout_id: str = "", is_lock_over: bool = False
+) -> None:
+    """Write down what a quote says that the shopper is asked to agree to, where it differs from the prices at add."""
+    pricing_services.log_deltas(
+        quote=fresh.quote,
+        added={line.sku_id: line.price_at_add_minor for line in fresh.lines},
+        stages=["shown"],
+        owner=owner,
+        cart_content_version=cart_content_version,
+        checkout_id=checkout_id,
+        is_lock_over=is_lock_over,
+    )
+
+
+def note_charged(row: models.Checkout, lines: Sequence[models.CheckoutLine], *, order_number: str) -> None:
+    """Write down what an order charges, where it differs from the prices at add; in the order's transaction."""
+    pricing_services.log_deltas(
+        quote=frozen_quote(row, lines),
+        added={line.sku_id: line.price_at_add_minor for line in lines},
+        stages=["charged"],
+        owner=row.owner,
+        cart_content_version=row.cart_content_version,
+        checkout_id=row.checkout_id,
+        order_number=order_number,
+        is_first=row.quote_number == 1,
+    )
+
+
 def freeze(row: models.Checkout, fresh: Offer, *, now: datetime) -> None:
-    """Write a new quote into a locked checkout; the caller saves the row."""
+    """Write a new quote, to which the shopper agrees, into a locked checkout; the caller saves the row."""
+    pricing_services.log_deltas(
+        quote=fresh.quote,
+        added={line.sku_id: line.price_at_add_minor for line in fresh.lines},
+        stages=["shown", "acknowledged"],
+        owner=row.owner,
+        cart_content_version=row.cart_content_version,
+        checkout_id=row.checkout_id,
+        is_lock_over=row.quote_number > 0 and row.lock_expires_at <= now,
+        is_first=row.quote_number == 0,
+    )
     row.code_ids = list(fresh.code_ids)
     rows.freeze(row, fresh.lines, reductions=fresh.quote.reductions, now=now)
 
@@ -126,8 +166,8 @@ def shown_in_checkout(row: models.Checkout) -> dict[str, Money | None]:
     return {line.sku_id: Money(line.unit_price_minor, row.currency) for line in row.lines.all()}
 
 
-def frozen_quote(row: models.Checkout) -> PriceQuote:
-    """Give the quote of a checkout as it stands."""
+def frozen_quote(row: models.Checkout, known: Sequence[models.CheckoutLine] | None = None) -> PriceQuote:
+    """Give the quote of a checkout as it stands; `known` spares reading its lines."""
     lines = tuple(
         QuoteLine(
             sku_id=line.sku_id,
@@ -136,7 +176,7 @@ def frozen_quote(row: models.Checkout) -> PriceQuote:
             line_total=Money(line.line_total_minor, row.currency),
             discount_minor=line.discount_minor,
         )
-        for line in row.lines.all()
+        for line in (row.lines.all() if known is None else known)
     )
     return PriceQuote(
         currency=row.currency,

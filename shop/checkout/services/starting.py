@@ -17,11 +17,11 @@ from inventory import services as inventory
 from inventory.types import ReservationView, StockDemand
 from shop.checkout import models, selectors
 from shop.checkout.conf import conf
-from shop.checkout.errors import CartEmptyError, ReservationLimitError
+from shop.checkout.errors import CartEmptyError, PriceChangedError, ReservationLimitError
 from shop.checkout.services import rows
 from shop.checkout.services.clearing import finish_order
 from shop.checkout.services.details import clean_email
-from shop.checkout.services.quoting import Offer, freeze, offer, shown_in_checkout
+from shop.checkout.services.quoting import Offer, freeze, note_shown, offer, shown_in_checkout
 from shop.checkout.types import CheckoutState, CheckoutView, Principal
 from shop.core.db import retrying
 from shop.core.errors import UnavailableError
@@ -104,7 +104,11 @@ def start_checkout(
     )
     written = _write(start, now) if row is not None else _write_behind_lane(start, now)
     view = selectors.get_checkout(
-        checkout_id=written.checkout_id, principal=principal, now=now, reservation=written.reservation
+        checkout_id=written.checkout_id,
+        principal=principal,
+        now=now,
+        reservation=written.reservation,
+        is_new=written.is_new,
     )
     return view, written.is_new
 
@@ -151,7 +155,12 @@ def _quote(
             shown |= shown_in_checkout(row)
             shown_total = row.total_minor if shown_total is None and bought == wanted else shown_total
     fresh = _offer(cart, shown, now)
-    fresh.require_agreed(accepted_total, shown_total=shown_total)
+    try:
+        fresh.require_agreed(accepted_total, shown_total=shown_total)
+    except PriceChangedError:
+        owner, known = cart.ref.owner if cart.ref else "", row.checkout_id if row else ""
+        note_shown(fresh, owner=owner, cart_content_version=cart.content_version, checkout_id=known)
+        raise
     return fresh
 
 
@@ -204,6 +213,7 @@ def _write(start: _Start, now: datetime) -> _Written:
         lines = fresh.lines
     elif start.offer is not None:
         row.currency = start.cart.currency
+        row.cart_content_version = start.cart.content_version
         freeze(row, start.offer, now=now)
     row.cart_version = start.cart.version
     row.cart_content_version = start.cart.content_version
