@@ -12,10 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from redis import Redis, RedisCluster, exceptions
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from shop.core.errors import UnavailableError
 
@@ -24,6 +26,8 @@ Client: TypeAlias = "Redis | RedisCluster"
 
 TIMEOUT_SECONDS = 0.5
 CLUSTER_PREFIX = "redis+cluster://"
+SENTINEL_PREFIX = "redis+sentinel://"
+SENTINEL_PORT = 26_379
 BREAK_SECONDS = 2.0
 """How long nobody asks a server that did not answer in time; then one caller tries it."""
 RETRY_AFTER_SECONDS = 5
@@ -46,7 +50,10 @@ _GONE_WORDS = ("OOM ", "READONLY ", "MISCONF ", "NOREPLICAS ", "LOADING ")
 
 @lru_cache(maxsize=16)
 def client(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Client:
-    """Connect (lazily) to the server at `url`: `redis://`, `rediss://`, `unix://`, or `redis+cluster://` for a cluster.
+    """Connect (lazily) to the server at `url`.
+
+    `redis://`, `rediss://`, `unix://`; `redis+cluster://host:port` for a cluster;
+    `redis+sentinel://[:password@]host:port,host:port/name/db` for whichever server Sentinel says is the master.
 
     The library repeats nothing by itself: a repeated call is safe only where it carries an operation id, and `call`
     decides that. The same arguments give the same client, with its pool, for the life of the process.
@@ -59,6 +66,8 @@ def client(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Client:
             retry=Retry(NoBackoff(), 1),  # a moved slot is looked up once; every script carries an operation id
             decode_responses=True,
         )
+    if url.startswith(SENTINEL_PREFIX):
+        return _master(url, timeout_seconds)
     return Redis.from_url(
         url,
         socket_timeout=timeout_seconds,
@@ -66,6 +75,25 @@ def client(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Client:
         retry=Retry(NoBackoff(), 0),
         decode_responses=True,
     )
+
+
+def _master(url: str, timeout_seconds: float) -> Redis:
+    """Ask Sentinel for the master with every new connection."""
+    parts = urlsplit(url)
+    name, _, database = parts.path.strip("/").partition("/")
+    addresses = [host.partition(":")[::2] for host in parts.netloc.rpartition("@")[2].split(",")]
+    times = {"socket_timeout": timeout_seconds, "socket_connect_timeout": TIMEOUT_SECONDS}
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]  # the library's
+        [(host, int(port or SENTINEL_PORT)) for host, port in addresses],
+        sentinel_kwargs={"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS},
+        retry=Retry(NoBackoff(), 0),
+        **times,
+    )
+    password = unquote(parts.password) if parts.password else None
+    master: Redis = sentinel.master_for(  # type: ignore[no-untyped-call]
+        name, db=int(database or 0), password=password, decode_responses=True
+    )
+    return master
 
 
 @dataclass(slots=True)
