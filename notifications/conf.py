@@ -27,8 +27,12 @@ class NotificationsConf:
     """How often idle carts are looked for."""
     batch: int = 5_000
     """How many idle carts are looked at in one transaction."""
+    rate_per_second: int = 14
+    """How fast reminders go out, over all workers."""
     max_a_month: int = 4
     """Most reminders to one customer within 30 days, over all campaigns."""
+    code_cooldown_days: int = 90
+    """Whoever got a discount code with a reminder gets no other one for so long."""
     default_time_zone: str = "Europe/London"
     """Quiet hours are told by this clock."""
     consent_policy: str = OPT_OUT
@@ -61,7 +65,9 @@ class NotificationsConf:
         )
         require(10 <= self.scan_seconds <= _HOUR, "NOTIFICATIONS_SCAN_SECONDS", "must be from 10 to 3600.")  # noqa: PLR2004
         require(1 <= self.batch <= 20_000, "NOTIFICATIONS_BATCH", "must be from 1 to 20000.")  # noqa: PLR2004
+        require(1 <= self.rate_per_second <= 10_000, "NOTIFICATIONS_RATE_PER_SECOND", "must be from 1 to 10000.")  # noqa: PLR2004
         require(1 <= self.max_a_month <= 30, "NOTIFICATIONS_MAX_A_MONTH", "must be from 1 to 30.")  # noqa: PLR2004
+        require(1 <= self.code_cooldown_days <= 730, "NOTIFICATIONS_CODE_COOLDOWN_DAYS", "must be from 1 to 730.")  # noqa: PLR2004
         require(_is_zone(self.default_time_zone), "NOTIFICATIONS_DEFAULT_TIME_ZONE", "must be such as Europe/Berlin.")
         require(self.consent_policy in (OPT_OUT, OPT_IN), "NOTIFICATIONS_CONSENT_POLICY", "must be opt_out or opt_in.")
         require(

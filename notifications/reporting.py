@@ -123,6 +123,13 @@ def report(*, campaign: Campaign, now: datetime) -> Report:
     )
 
 
+def split(campaign: Campaign) -> tuple[int, float]:
+    """Tell how many customers a campaign has found, and how likely their split into arms is by chance."""
+    found = rows(_ARMS, {"campaign": campaign.pk, "ripe": campaign.created_at})
+    numbers = {(row[0], row[1]): tuple(row[2:6]) for row in found}
+    return sum(row[2] for row in found), _split(campaign, numbers)
+
+
 def _split(campaign: Campaign, numbers: dict[tuple[int, bool], tuple[int, ...]]) -> float:
     """Check how customers fell into the arms against the weights."""
     counts, weights = [], []

@@ -2,16 +2,18 @@
 
 from notifications.models.campaigns import Campaign, SkipCount, Step, Variant
 from notifications.models.consent import Preference, Suppression
-from notifications.models.events import Abandonment, Touch
-from notifications.models.messages import HELD, Cursor, Message
+from notifications.models.events import Abandonment, DiscountGrant, Touch
+from notifications.models.messages import HELD, Cursor, Message, RateBucket
 
 __all__ = [
     "HELD",
     "Abandonment",
     "Campaign",
     "Cursor",
+    "DiscountGrant",
     "Message",
     "Preference",
+    "RateBucket",
     "SkipCount",
     "Step",
     "Suppression",

@@ -166,6 +166,23 @@ class Step(models.Model):
     delay = models.DurationField(
         _("delay"), default=timedelta, help_text=_("After the cart was found idle, or after the mail before.")
     )
+    code_percent = models.PositiveSmallIntegerField(
+        _("discount code"),
+        default=0,
+        validators=[MaxValueValidator(50)],
+        help_text=_("Per cent off with a personal code in the mail; 0: no code."),
+    )
+    code_minimum_minor = models.BigIntegerField(
+        _("code from"),
+        default=0,
+        validators=[MinValueValidator(0)],
+        help_text=_("Smaller carts get the mail without a code. In minor units, at today's prices."),
+    )
+    code_days = models.PositiveSmallIntegerField(
+        _("code works for days"), default=7, validators=[MinValueValidator(1), MaxValueValidator(90)]
+    )
+    promotion_id = models.BigIntegerField(null=True, editable=False)
+    """What its codes bring: made when the campaign starts."""
     subject = models.CharField(
         _("subject"), max_length=100, blank=True, help_text=_("{item}: the first item. {shop}: the shop's name.")
     )
@@ -182,6 +199,7 @@ class Step(models.Model):
             models.UniqueConstraint(fields=["variant", "number"], name="one_step_a_number"),
             models.CheckConstraint(condition=Q(number__gte=1, number__lte=5), name="step_number_1_to_5"),
             models.CheckConstraint(condition=Q(delay__gte=timedelta()), name="step_delay_not_negative"),
+            models.CheckConstraint(condition=Q(code_percent__lte=50), name="step_code_at_most_half"),
         ]
         triggers: ClassVar = [
             pgtrigger.Trigger(

@@ -102,6 +102,30 @@ class Abandonment(models.Model):
         return f"{self.pk}"
 
 
+class DiscountGrant(models.Model):
+    """Which discount code was issued for which abandonment. The code itself is with pricing, as a hash."""
+
+    abandonment = models.OneToOneField(Abandonment, on_delete=models.CASCADE, related_name="grant")
+    message = models.OneToOneField(Message, on_delete=models.CASCADE, related_name="grant")
+    code_id = models.BigIntegerField(_("code"), unique=True)
+    user_id = models.BigIntegerField(_("customer"), null=True, blank=True)
+    created_at = models.DateTimeField(_("issued"))
+    valid_until = models.DateTimeField(_("valid until"))
+    voided_at = models.DateTimeField(_("void since"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("discount granted")
+        verbose_name_plural = _("discounts granted")
+        ordering: ClassVar = ["-created_at", "-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["user_id", "created_at"], name="grant_of_customer"),
+            models.Index(fields=["created_at"], condition=Q(voided_at__isnull=True), name="grant_not_void"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code_id}"
+
+
 class Touch(models.Model):
     """Somebody came by a mail's link. A click is a GET, which scanners make too; a restore is a POST."""
 

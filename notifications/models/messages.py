@@ -148,6 +148,18 @@ class Message(models.Model):
         return self.public_id
 
 
+class RateBucket(models.Model):
+    """Tokens that allow to send: refilled with time, taken before messages are claimed."""
+
+    key = models.CharField(primary_key=True, max_length=40)
+    tokens = models.FloatField()
+    refilled_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        """Name it by its key."""
+        return self.key
+
+
 class Cursor(models.Model):
     """How far a sweep over another app's rows has come."""
 

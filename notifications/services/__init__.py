@@ -4,10 +4,12 @@ from notifications.services.closing import attribute_orders, close_events, queue
 from notifications.services.consenting import set_preference, suppress, undo_unsubscribe, unsubscribe
 from notifications.services.detecting import detect
 from notifications.services.dispatching import dispatch_messages, resend
+from notifications.services.granting import void_grants
 from notifications.services.queueing import queue_order_mails
 from notifications.services.reminding import send_reminders
 from notifications.services.restoring import look_at, note_touch, restore
 from notifications.services.running import end_campaign, pause_campaign, resume_campaign, start_campaign
+from notifications.services.watching import watch_campaigns
 
 __all__ = [
     "attribute_orders",
@@ -29,4 +31,6 @@ __all__ = [
     "suppress",
     "undo_unsubscribe",
     "unsubscribe",
+    "void_grants",
+    "watch_campaigns",
 ]

@@ -54,9 +54,9 @@ def take_back() -> None:
     statement(_TAKE_BACK, {"batch": BATCH})
 
 
-def claim(*, kind: MessageKind, token: uuid.UUID, now: datetime) -> Sequence[Message]:
-    """Claim at most 50 due messages of one kind for this worker; the oldest come first."""
-    params = {"now": now, "batch": BATCH, "token": token, "lease": conf().lease_seconds, "kind": kind.value}
+def claim(*, kind: MessageKind, token: uuid.UUID, now: datetime, limit: int = BATCH) -> Sequence[Message]:
+    """Claim at most `limit` due messages of one kind for this worker; the oldest come first."""
+    params = {"now": now, "batch": limit, "token": token, "lease": conf().lease_seconds, "kind": kind.value}
     claimed = statement(_CLAIM, params)
     found = Message.objects.select_related("step__variant__campaign").filter(pk__in=[row[0] for row in claimed])
     return list(found.order_by("due_at", "id"))

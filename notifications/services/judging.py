@@ -19,6 +19,8 @@ from shop.accounts import selectors as accounts
 from shop.accounts.selectors import Contact
 from shop.checkout import following
 from shop.checkout.following import BuyerProfile
+from shop.core import money
+from shop.core.money import Money
 
 CAP_TIME = timedelta(days=30)
 _COUNTED = (
@@ -137,6 +139,11 @@ def sellable_lines(record: RecordedCart, around: Around, *, email: str) -> tuple
             )
         )
     return tuple(kept)
+
+
+def total_of(case: Case) -> Money:
+    """Add up the lines, of which there is at least one."""
+    return money.total([line.line_total for line in case.lines], case.lines[0].unit_price.currency)
 
 
 def _is_as_enrolled(record: RecordedCart | None, event: Abandonment | None) -> bool | None:

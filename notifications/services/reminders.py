@@ -12,20 +12,20 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 from django.template.loader import render_to_string
 from django.utils import translation
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from notifications import links
 from notifications.conf import conf, link_base
 from notifications.links import Purpose
 from notifications.models import Message, Step
-from notifications.services import rendering
-from notifications.services.judging import Case
+from notifications.services import granting, rendering
+from notifications.services.granting import Offered
+from notifications.services.judging import Case, total_of
 from notifications.types import Letter
 from shop.accounts.selectors import Contact
 from shop.checkout.following import BuyerProfile
 from shop.checkout.messages import format_money
-from shop.core import money
-from shop.core.money import Money
 
 MOST_LINES = 5
 STREAM = "cartrec"
@@ -41,7 +41,9 @@ class _Urls:
     shop: str
 
 
-def letter(*, message: Message, case: Case, contact: Contact | None, profile: BuyerProfile) -> Letter:
+def letter(
+    *, message: Message, case: Case, contact: Contact | None, profile: BuyerProfile, offer: Offered | None = None
+) -> Letter:
     """Render a reminder. The language of whoever works here comes back afterwards."""
     if message.step is None or contact is None:
         msg = "a reminder has a step and a recipient"
@@ -49,7 +51,7 @@ def letter(*, message: Message, case: Case, contact: Contact | None, profile: Bu
     link_id = links.new_link(message.public_id)
     urls = _urls(message.step, link_id)
     unsubscribe = f"{link_base()}/e/u/{links.token(Purpose.UNSUBSCRIBE, link_id)}"
-    rendered = render(step=message.step, case=case, language=profile.language, urls=urls)
+    rendered = render(step=message.step, case=case, language=profile.language, urls=urls, offer=offer)
     variant = message.step.variant
     return Letter(
         recipient=contact.email,
@@ -79,10 +81,16 @@ def envelope(letter_: Letter, *, public_id: str, connection: BaseEmailBackend) -
 def sample(*, step: Step, case: Case, language: str = "") -> Letter:
     """Render a step for staff to look at: its links lead to the shop, and none of them belongs to anybody."""
     home = f"{link_base()}/"
-    return render(step=step, case=case, language=language, urls=_Urls(home, home, home, home))
+    return render(
+        step=step,
+        case=case,
+        language=language,
+        urls=_Urls(home, home, home, home),
+        offer=granting.sample(step, now=case.facts.now),
+    )
 
 
-def render(*, step: Step, case: Case, language: str, urls: _Urls) -> Letter:
+def render(*, step: Step, case: Case, language: str, urls: _Urls, offer: Offered | None) -> Letter:
     """Render a step's words and lines as HTML and as text, each from the same values."""
     with translation.override(language if language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE):
         lines = [
@@ -107,8 +115,10 @@ def render(*, step: Step, case: Case, language: str, urls: _Urls) -> Letter:
             "button": _fill(step.button or _("Go back to your cart"), names),
             "lines": lines,
             "more": max(0, len(case.lines) - MOST_LINES),
-            "total": format_money(total(case)) if case.lines else "",
+            "total": format_money(total_of(case)) if case.lines else "",
             "urls": urls,
+            "offer": offer,
+            "offer_until": date_format(offer.valid_until, "j F Y") if offer else "",
             "postal_address": conf().postal_address,
             "language": translation.get_language() or settings.LANGUAGE_CODE,
         }
@@ -129,13 +139,8 @@ def shown(case: Case) -> dict[str, Any]:
             for line in case.lines
         ],
         "currency": case.lines[0].unit_price.currency if case.lines else "",
-        "total_minor": total(case).minor if case.lines else 0,
+        "total_minor": total_of(case).minor if case.lines else 0,
     }
-
-
-def total(case: Case) -> Money:
-    """Add up the lines, of which there is at least one."""
-    return money.total([line.line_total for line in case.lines], case.lines[0].unit_price.currency)
 
 
 def sending_domain() -> str:

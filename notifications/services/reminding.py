@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import smtplib
+import time
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,8 +21,9 @@ from notifications import links, rules
 from notifications.conf import conf
 from notifications.models import Abandonment, Message
 from notifications.rules import Judgment, Outcome
-from notifications.services import handing, judging, reminders
+from notifications.services import granting, handing, judging, limiting, reminders
 from notifications.services.detecting import is_behind
+from notifications.services.granting import Offered
 from notifications.services.judging import Around, Case
 from notifications.types import EventState, MessageKind, MessageState
 from shop.core.db import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, sqlstate
@@ -29,6 +31,8 @@ from shop.core.privacy import mask
 
 log = structlog.get_logger(__name__)
 
+BUDGET_SECONDS = 30
+"""One wake-up sends for so long at most; the next one goes on."""
 WAIT, MOVE = timedelta(minutes=1), timedelta(minutes=30)
 MARGIN = timedelta(minutes=1)
 """A mail is begun only while so much of the lease is left."""
@@ -41,10 +45,12 @@ class _Passed:
 
     case: Case
     around: Around
+    offer: Offered | None = None
+    """The discount code that goes with it."""
 
 
 def send_reminders(*, now: datetime) -> int:
-    """Send the reminders that are due, at most 50; give the number of those that the mail server took.
+    """Send the reminders that are due, as fast as is allowed; give the number of those that the mail server took.
 
     Each is judged again while its cart's record is locked, so that an order, an edit or an opt-out that came before
     is seen, then committed as `sending` (the hold-out's as `ghost`) before the mail server is asked. A lost answer
@@ -54,22 +60,37 @@ def send_reminders(*, now: datetime) -> int:
         log.warning("reminders_wait_for_the_recorder")
         return 0
     handing.take_back()
-    token = uuid.uuid4()
-    claimed = handing.claim(kind=MessageKind.RECOVERY, token=token, now=now)
-    if not claimed:
-        return 0
+    ends, sent = time.monotonic() + min(BUDGET_SECONDS, conf().lease_seconds / 3), 0
     server = get_connection()
-    sent = 0
     try:
-        for message in claimed:
-            outcome = _send(message, token, server, now)
-            if outcome is None:
-                handing.put_off_rest(token, now)
+        while time.monotonic() < ends and _is_any_due(now):
+            tokens = limiting.take(wanted=handing.BATCH)
+            went = _send_batch(server, tokens, now) if tokens else None
+            if went is None:
                 break
-            sent += outcome
+            sent += went
     finally:
         handing.close(server)
     return sent
+
+
+def _is_any_due(now: datetime) -> bool:
+    """Tell whether anything waits, before tokens are taken for it."""
+    due = Message.objects.filter(kind=MessageKind.RECOVERY.value, state=MessageState.DUE.value, due_at__lte=now)
+    return due.exists()
+
+
+def _send_batch(server: BaseEmailBackend, limit: int, now: datetime) -> int | None:
+    """Claim and send so many at most; tell how many went, None if nothing is left or the mail server is not there."""
+    token, sent = uuid.uuid4(), 0
+    claimed = handing.claim(kind=MessageKind.RECOVERY, token=token, now=now, limit=limit)
+    for message in claimed:
+        outcome = _send(message, token, server, now)
+        if outcome is None:
+            handing.put_off_rest(token, now)
+            return None
+        sent += outcome
+    return sent if claimed else None
 
 
 def _send(message: Message, token: uuid.UUID, server: BaseEmailBackend, now: datetime) -> bool | None:
@@ -91,7 +112,11 @@ def _send(message: Message, token: uuid.UUID, server: BaseEmailBackend, now: dat
         return False
     try:
         letter = reminders.letter(
-            message=message, case=passed.case, contact=passed.around.contact, profile=passed.around.profile
+            message=message,
+            case=passed.case,
+            contact=passed.around.contact,
+            profile=passed.around.profile,
+            offer=passed.offer,
         )
         envelope = reminders.envelope(letter, public_id=message.public_id, connection=server)
     except Exception:  # one bad row holds up no other: it is parked with its reason
@@ -211,6 +236,7 @@ def _let_go(
     if event.is_holdout:
         mine.update(state=MessageState.GHOST.value, reason="", claim_token=None, lease_until=None)
         return None
+    offer = granting.grant(message=message, event=event, case=passed.case, now=now)
     contact = passed.around.contact
     email = contact.email if contact else ""
     message.recipient_hash = links.address_hashes(email)[0]
@@ -225,7 +251,7 @@ def _let_go(
         shown=reminders.shown(passed.case),
         lease_until=Now() + timedelta(seconds=conf().lease_seconds),
     )
-    return passed
+    return replace(passed, offer=offer)
 
 
 def _snapshot(record: RecordedCart) -> list[dict[str, Any]]:

@@ -7,10 +7,12 @@ from datetime import datetime
 from django.db import transaction
 
 from notifications.errors import CampaignNotReadyError, CampaignStateError
-from notifications.models import Campaign
+from notifications.models import Campaign, Step
 from notifications.rules import statistics
 from notifications.rules.assigning import BUCKETS
 from notifications.types import CampaignState
+from pricing import services as pricing
+from pricing.types import Combining, ReductionKind
 
 
 def start_campaign(*, campaign_id: int, now: datetime) -> Campaign:
@@ -24,6 +26,7 @@ def start_campaign(*, campaign_id: int, now: datetime) -> Campaign:
     with transaction.atomic():
         campaign = _locked(campaign_id, CampaignState.DRAFT)
         _check(campaign)
+        _make_promotions(campaign, now)
         campaign.state = CampaignState.RUNNING.value
         campaign.activated_at = now
         campaign.planned_n = planned_n(campaign)
@@ -74,6 +77,22 @@ def planned_n(campaign: Campaign) -> int:
         )
     except ValueError as error:
         raise CampaignNotReadyError(problem="sample") from error
+
+
+def _make_promotions(campaign: Campaign, now: datetime) -> None:
+    """Make what the codes of its steps bring: percent off the whole cart, only with a code."""
+    for step in Step.objects.filter(variant__campaign=campaign, code_percent__gt=0).order_by("pk"):
+        step.promotion_id = pricing.add_promotion(
+            promotion=pricing.NewPromotion(
+                name=campaign.name,
+                kind=ReductionKind.PERCENT,
+                value=step.code_percent,
+                valid_from=now,
+                combines=Combining.PROMOTIONS,
+                needs_code=True,
+            )
+        )
+        step.save(update_fields=["promotion_id"])
 
 
 def _check(campaign: Campaign) -> None:

@@ -71,7 +71,9 @@ def _make_campaign(user_ids: list[int]) -> Campaign:
     )
     for key, subject in (("a", ""), ("b", "Still thinking about {item}?")):
         variant = Variant.objects.create(campaign=campaign, key=key, weight_bp=5_000)
-        Step.objects.create(variant=variant, number=1, subject=subject)
+        # The second way: ten per cent off, for carts worth it.
+        percent = 10 if key == "b" else 0
+        Step.objects.create(variant=variant, number=1, subject=subject, code_percent=percent, code_minimum_minor=5_000)
     return services.start_campaign(campaign_id=campaign.pk, now=clock.now() - timedelta(days=PAST_DAYS))
 
 

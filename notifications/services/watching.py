@@ -1,0 +1,55 @@
+"""Let a campaign pause itself when something is badly wrong; only staff resume it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import structlog
+
+from notifications import reporting
+from notifications.errors import CampaignStateError
+from notifications.models import Campaign, Message
+from notifications.rules import statistics
+from notifications.services.running import pause_campaign
+from notifications.types import CampaignState, MessageState
+
+log = structlog.get_logger(__name__)
+
+LAST, ENOUGH = 2_000, 500
+MOST = (("unknown", 0.01), ("render", 0.01), ("refused", 0.03))
+"""What may go wrong with the last sends before a campaign pauses."""
+
+
+def watch_campaigns() -> tuple[str, ...]:
+    """Pause the campaigns whose last sends went wrong, or whose split is broken; give their keys."""
+    paused = []
+    for campaign in Campaign.objects.filter(state=CampaignState.RUNNING.value):
+        reason = _trouble(campaign)
+        if not reason:
+            continue
+        try:
+            pause_campaign(campaign_id=campaign.pk, reason=reason)
+        except CampaignStateError:
+            continue  # staff were quicker
+        log.error("campaign_paused_itself", campaign=campaign.slug, reason=reason)
+        paused.append(campaign.slug)
+    return tuple(paused)
+
+
+def _trouble(campaign: Campaign) -> str:
+    ended = [MessageState.SENT.value, MessageState.FAILED.value, MessageState.UNKNOWN.value]
+    last = Message.objects.filter(abandonment__campaign=campaign, state__in=ended).order_by("-handed_at", "-pk")[:LAST]
+    seen: Counter[str] = Counter()
+    for state, reason in last.values_list("state", "reason"):
+        seen["all"] += 1
+        if state == MessageState.UNKNOWN.value:
+            seen["unknown"] += 1
+        elif state == MessageState.FAILED.value:
+            seen["render" if reason == "render" else "refused"] += 1
+    for what, most in MOST:
+        if seen["all"] >= ENOUGH and seen[what] > most * seen["all"]:
+            return f"{what}: {seen[what]} of the last {seen['all']}"
+    enrolled, p = reporting.split(campaign)
+    if enrolled >= ENOUGH and p < statistics.SPLIT_IS_WRONG:
+        return f"split: p = {p:.5f}"
+    return ""

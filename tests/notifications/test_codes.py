@@ -1,0 +1,167 @@
+"""Personal codes in reminders, the rate of sending, and campaigns that pause themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from pytest_django import Settings
+
+from notifications import services
+from notifications.models import Abandonment, Campaign, DiscountGrant, Message, RateBucket, Step, Variant
+from notifications.services import limiting, watching
+from pricing import selectors as pricing
+from pricing.models import DiscountCode
+from shop.core import clock
+from tests.checkout.helpers import make_sku
+from tests.notifications.carts import leave_cart, make_campaign, make_customer, run, the_mail, the_message
+from tests.notifications.helpers import mail_server
+from tests.notifications.test_order_mail import use
+
+pytestmark = pytest.mark.django_db
+
+
+def with_code(minimum: int = 0, slug: str = "codes") -> Campaign:
+    """Start a campaign whose mail carries ten per cent off, from a minimum on."""
+    campaign = Campaign.objects.create(
+        slug=slug, name="Come back", holdout_bp=0, quiet_start="08:00", quiet_end="08:00"
+    )
+    variant = Variant.objects.create(campaign=campaign, key="a")
+    Step.objects.create(variant=variant, number=1, code_percent=10, code_minimum_minor=minimum)
+    services.start_campaign(campaign_id=campaign.pk, now=clock.now())
+    Campaign.objects.update(activated_at=clock.now() - timedelta(days=10))
+    return campaign
+
+
+def code_of_mail() -> str:
+    """Give the code in the last mail, empty if there is none."""
+    found = re.search(r"with the code (\w{16})", str(the_mail().body))
+    return found.group(1) if found else ""
+
+
+def test_a_cart_over_the_minimum_gets_a_code_that_only_its_customer_can_use() -> None:
+    make_sku()
+    user = make_customer()
+    leave_cart(user, {"MUG": 2})
+    with_code(minimum=2_400)
+    assert run() == 1
+    code = code_of_mail()
+    row = DiscountCode.objects.get()
+    assert (row.user_id, row.max_uses, row.is_personal, row.promotion.value) == (user.pk, 1, True, 10)
+    assert row.code_hash != code
+    assert pricing.find_code(text=code, owner=f"u:{user.pk}") == row.pk
+    grant = DiscountGrant.objects.get()
+    assert (grant.code_id, grant.message_id, grant.voided_at) == (row.pk, the_message().pk, None)
+
+
+def test_a_smaller_cart_gets_the_mail_without_a_code() -> None:
+    make_sku()
+    leave_cart(make_customer(), {"MUG": 2})
+    with_code(minimum=2_401)
+    assert run() == 1
+    assert code_of_mail() == ""
+    assert not DiscountGrant.objects.exists()
+
+
+def test_abandoning_again_brings_no_second_code_for_a_while() -> None:
+    make_sku()
+    leave_cart(make_customer())
+    with_code()
+    run()
+    Abandonment.objects.update(state="expired", closed_at=clock.now(), cooldown_range=None, content_version=1)
+    services.detect(now=clock.now(), is_sweep=True)
+    assert services.send_reminders(now=clock.now()) == 1
+    assert code_of_mail() == ""
+    assert DiscountGrant.objects.count() == 1
+
+
+def test_ghosts_get_no_code() -> None:
+    make_sku()
+    leave_cart(make_customer())
+    with_code()
+    services.detect(now=clock.now())
+    Abandonment.objects.update(is_holdout=True)
+    run()
+    assert the_message().state == "ghost"
+    assert not DiscountCode.objects.exists()
+
+
+def test_a_mail_that_is_sent_again_voids_the_code_before(settings: Settings) -> None:
+    make_sku()
+    leave_cart(make_customer())
+    with_code()
+    with mail_server() as server:
+        server.answers = ["451 later"]
+        use(settings, server)
+        run()
+        first = DiscountCode.objects.get()
+        assert run(100) == 1
+    first.refresh_from_db()
+    assert first.revoked_at is not None
+    assert DiscountGrant.objects.get().code_id == DiscountCode.objects.get(revoked_at=None).pk
+
+
+def test_a_code_is_void_when_its_mail_failed_and_stands_when_it_went(settings: Settings) -> None:
+    make_sku()
+    leave_cart(make_customer())
+    leave_cart(make_customer())
+    with_code()
+    with mail_server() as server:
+        server.recipients = ["550 5.1.1 nobody"]
+        use(settings, server)
+        run()
+    services.close_events(now=clock.now() + timedelta(days=8))
+    assert services.void_grants(now=clock.now()) == 1
+    assert services.void_grants(now=clock.now()) == 0
+    assert DiscountCode.objects.filter(revoked_at=None).count() == 1
+
+
+def test_reminders_go_out_as_fast_as_allowed_and_no_burst_follows_a_pause(settings: Settings) -> None:
+    settings.NOTIFICATIONS = dataclasses.replace(settings.NOTIFICATIONS, rate_per_second=1, dispatch_seconds=3)
+    make_sku()
+    for _ in range(5):
+        leave_cart(make_customer())
+    make_campaign()
+    assert run() == 3
+    assert run() <= 1
+    RateBucket.objects.update(refilled_at=clock.now() - timedelta(hours=3))
+    assert limiting.take(wanted=50) == 3
+    assert limiting.take(wanted=50) == 0
+    assert len(mail.outbox) <= 4
+
+
+@pytest.mark.parametrize(("reason", "state"), [("", "unknown"), ("render", "failed"), ("554 no", "failed")])
+def test_a_campaign_whose_sends_go_wrong_pauses_itself(
+    monkeypatch: pytest.MonkeyPatch, reason: str, state: str
+) -> None:
+    monkeypatch.setattr(watching, "ENOUGH", 3)
+    make_sku()
+    for _ in range(3):
+        leave_cart(make_customer())
+    campaign = make_campaign()
+    run()
+    assert services.watch_campaigns() == ()
+    leave_cart(make_customer())
+    services.detect(now=clock.now())
+    Message.objects.filter(state="due").update(state=state, reason=reason)
+    assert services.watch_campaigns() == ("cart",)
+    campaign.refresh_from_db()
+    assert campaign.state == "paused"
+    assert "1 of the last 4" in campaign.pause_reason
+    assert services.watch_campaigns() == ()
+
+
+def test_a_campaign_whose_split_is_broken_pauses_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "ENOUGH", 3)
+    make_sku()
+    for _ in range(20):
+        leave_cart(make_customer())
+    make_campaign(holdout_bp=100)
+    services.detect(now=clock.now())
+    assert services.watch_campaigns() == ()
+    Abandonment.objects.update(is_holdout=True)
+    assert services.watch_campaigns() == ("cart",)
+    assert Campaign.objects.get().pause_reason.startswith("split")
