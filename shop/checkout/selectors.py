@@ -179,6 +179,14 @@ def list_orders(*, principal: Principal, limit: int = 20, cursor: str = "") -> O
     return OrderSlice(orders=tuple(_order_view(row) for row in shown), next_cursor=next_cursor)
 
 
+def find_last_address(*, principal: Principal) -> Address | None:
+    """Give where a customer's last order went, for the form of the next; None for guests and for a first order."""
+    if principal.user_id is None:
+        return None
+    mine = models.Order.objects.filter(owner=principal.owner).order_by("-placed_at")
+    return address_of(mine.values_list("address", flat=True).first() or {})
+
+
 def find_order_number(*, owner: str, cart_content_version: int) -> str:
     """Find the order of one cart content; empty if there is none."""
     mine = models.Order.objects.filter(owner=owner, cart_content_version=cart_content_version)

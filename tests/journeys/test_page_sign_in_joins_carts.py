@@ -119,3 +119,22 @@ def test_a_price_that_rose_is_agreed_to_before_anything_is_reserved() -> None:
 
     shopper.press("Continue at £14.00")
     assert shopper.url.endswith("/delivery/")
+
+
+def test_a_customers_form_knows_where_the_last_order_went_and_a_guests_knows_nothing() -> None:
+    sell("MUG-350", "Enamel mug", price=1_400)
+    make_customer()
+    shopper = sign_in(shopper_with("MUG-350").open("/cart/").follow("Sign in"))
+    shopper.open("/cart/").press("Check out")
+    assert shopper.fields_of("Continue to payment")["email"] == ["ada@example.org"]
+    assert shopper.fields_of("Continue to payment")["line1"] == [""]
+    to_review(shopper).press("Pay £14.00")
+
+    again = shopper.open("/p/enamel-mug/").press("Add to cart").open("/cart/").press("Check out")
+    typed = again.fields_of("Continue to payment")
+    assert {name: typed[name] for name in ADDRESS} == {name: [value] for name, value in ADDRESS.items()}
+    assert again.press("Continue to payment").url.endswith("/payment/")
+
+    stranger = shopper_with("MUG-350").press("Check out")
+    assert stranger.fields_of("Continue to payment")["line1"] == [""]
+    assert stranger.fields_of("Continue to payment")["email"] == [""]

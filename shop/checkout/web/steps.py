@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.http import HttpRequest, HttpResponse
 
-from shop.checkout import services
-from shop.checkout.types import CheckoutView, PaymentState
+from shop.checkout import selectors, services
+from shop.checkout.types import CheckoutView, PaymentState, Principal
 from shop.checkout.web import forms
 from shop.checkout.web.base import (
     CheckoutPageView,
@@ -29,10 +31,10 @@ class DeliveryView(CheckoutPageView):
 
     def get(self, request: HttpRequest, checkout_id: str) -> HttpResponse:
         """Show the form, with what is known."""
-        _principal, checkout = checkout_of(request, checkout_id)
+        principal, checkout = checkout_of(request, checkout_id)
         if gone := elsewhere(checkout):
             return see_other(gone)
-        typed = forms.known(checkout) | read_draft(request, checkout_id)
+        typed = _known(principal, checkout) | read_draft(request, checkout_id)
         return self._show(request, checkout, typed, {})
 
     def post(self, request: HttpRequest, checkout_id: str) -> HttpResponse:
@@ -72,6 +74,14 @@ class DeliveryView(CheckoutPageView):
             "is_guest": not request.user.is_authenticated,
         }
         return render_step(request, checkout, "delivery", context, status=status)
+
+
+def _known(principal: Principal, checkout: CheckoutView) -> dict[str, str]:
+    """Fill a form that nobody has filled in yet with what a customer's last order says."""
+    if checkout.address is not None:
+        return forms.known(checkout)
+    last = selectors.find_last_address(principal=principal)
+    return forms.known(replace(checkout, email=checkout.email or principal.email, address=last))
 
 
 def forget_draft(request: HttpRequest, checkout_id: str) -> None:
