@@ -3,6 +3,7 @@
 from inventory.services.adjusting import adjust
 from inventory.services.ending import commit, release, release_owner, sweep
 from inventory.services.extending import pin, renew
+from inventory.services.importing import adjust_many
 from inventory.services.lane import mark_hot, publish_hot
 from inventory.services.repairing import repair_drift
 from inventory.services.reserving import reserve, reserve_ahead
@@ -11,6 +12,7 @@ from inventory.services.staffing import add_time, recount, release_by_staff
 __all__ = [
     "add_time",
     "adjust",
+    "adjust_many",
     "commit",
     "mark_hot",
     "pin",

@@ -20,6 +20,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from inventory import services
+from inventory.admin import bulk
+from inventory.conf import conf
 from inventory.models import REASONS, Reservation, ReservationLine, StockEntry, StockItem
 from inventory.services.adjusting import MAX_ON_HAND, NOTE_MAX_LENGTH
 from inventory.types import ReservationState, StockEntryKind, StockReason
@@ -59,10 +61,16 @@ class StateOfCountersFilter(admin.SimpleListFilter):
     parameter_name = "counters"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - Django's signature
-        return [("out", _("none available")), ("drift", _("differ from reservations"))]
+        return [
+            ("low", _("low or none available")),
+            ("out", _("none available")),
+            ("drift", _("differ from reservations")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         match self.value():
+            case "low":
+                return queryset.filter(on_hand__lte=F("reserved") + conf().low_stock)
             case "out":
                 return queryset.filter(reserved__gte=F("on_hand"))
             case "drift":
@@ -76,7 +84,8 @@ class StockItemAdmin(ReadOnlyAdmin):
 
     list_display = ("sku_id", "on_hand", "reserved", "available", "drift", "last_recount", "hot", "adjust_link")
     list_filter = (StateOfCountersFilter, "is_hot")
-    actions = ("mark_hot", "mark_cold")
+    actions = ("mark_hot", "mark_cold", "export")
+    change_list_template = "admin/inventory/stockitem_list.html"
     search_fields = ("sku_id",)
     search_help_text = _("SKU")
     fields = ("sku_id", "on_hand", "reserved", "available", "drift", "last_recount", "hot", "adjust_link")
@@ -156,7 +165,17 @@ class StockItemAdmin(ReadOnlyAdmin):
         adjust = path(
             "adjust/<str:sku_id>/", self.admin_site.admin_view(self.adjust_view), name="inventory_stockitem_adjust"
         )
-        return [adjust, *super().get_urls()]
+        importing = path("import/", self.admin_site.admin_view(self.import_view), name="inventory_stockitem_import")
+        return [adjust, importing, *super().get_urls()]
+
+    def import_view(self, request: HttpRequest) -> HttpResponse:
+        """Book a CSV of adjustments after a preview."""
+        return bulk.import_view(request, {**self.admin_site.each_context(request), "opts": self.opts})
+
+    @admin.action(description=_("Export the chosen ones as CSV"), permissions=["view"])
+    def export(self, request: HttpRequest, queryset: QuerySet[StockItem]) -> HttpResponse:
+        """Write the chosen stock items, or all that are filtered, as CSV."""
+        return bulk.export(queryset[: bulk.MOST_EXPORTED])
 
     def adjust_view(self, request: HttpRequest, sku_id: str) -> HttpResponse:
         """Enter a difference of one SKU; its stock item need not exist yet.

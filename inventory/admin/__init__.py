@@ -1,0 +1,5 @@
+"""Staff's pages of stock."""
+
+from inventory.admin import lists
+
+__all__ = ["lists"]

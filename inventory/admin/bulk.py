@@ -1,0 +1,147 @@
+"""Stock as CSV: out, with formulas defused, and in, with a preview, all rows or none."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterable
+from typing import Any, cast
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from inventory import services
+from inventory.importing import MOST_BYTES, Sheet, read_sheet
+from inventory.models import StockItem
+from shop.catalog import selectors as catalog
+from shop.core.audit import note_change
+from shop.core.errors import RejectedError, UnavailableError
+from shop.core.ids import new_id
+from shop.core.words import detail_words, words
+
+MOST_EXPORTED = 50_000
+SKU_LENGTH = 64
+PROBLEMS = {
+    "unreadable": _("This is no CSV file: {value}"),
+    "columns": _("The first row must name the columns sku_id, change and reason, and may name note."),
+    "rows": _("Between 1 and {value} rows can be booked at once."),
+    "sku_unknown": _("There is no SKU “{value}”."),
+    "change": _("“{value}” is no change: a whole number such as 5 or -5, but not 0."),
+    "reason": _("“{value}” is none of the reasons."),
+    "note": _("The note is too long."),
+    "twice": _("SKU “{value}” stands in the file twice."),
+}
+
+
+class ImportForm(forms.Form):
+    """A file at first; then its text, which was shown, to be booked."""
+
+    file = forms.FileField(label=_("CSV file"), required=False, help_text=_("Columns: sku_id, change, reason, note."))
+    text = forms.CharField(widget=forms.HiddenInput, required=False, max_length=MOST_BYTES, strip=False)
+    operation = forms.RegexField(r"^imp_[0-9A-Z]{24}$", widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        """Read the file's text.
+
+        :raises ValidationError: if there is none, it is too long, or it is not UTF-8.
+        """
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        file = cleaned.get("file")
+        if file is not None:
+            if file.size > MOST_BYTES:
+                raise forms.ValidationError(_("The file is too long."))
+            try:
+                cleaned["text"] = file.read().decode("utf-8-sig")
+            except UnicodeDecodeError:
+                raise forms.ValidationError(_("Save the file as UTF-8.")) from None
+        if not cleaned.get("text"):
+            raise forms.ValidationError(_("Choose a file."))
+        return cleaned
+
+
+def defused(cell: object) -> object:
+    """Keep a spreadsheet from taking text for a formula; numbers stay numbers (OWASP, CSV injection)."""
+    is_risky = isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r")
+    return f"'{cell}" if is_risky else cell
+
+
+def export(items: Iterable[StockItem]) -> HttpResponse:
+    """Write stock items as CSV, at most `MOST_EXPORTED`."""
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="stock.csv"'
+    writer = csv.writer(response)
+    writer.writerow(["sku_id", "on_hand", "reserved", "available"])
+    for item in items:
+        cells = (item.sku_id, item.on_hand, item.reserved, item.on_hand - item.reserved)
+        writer.writerow([defused(cell) for cell in cells])
+    return response
+
+
+def import_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    """Take a file, show what it would do, and do it when that is confirmed.
+
+    :raises PermissionDenied: if the member of staff may not adjust stock.
+    """
+    if not request.user.has_perm("inventory.adjust_stock"):
+        raise PermissionDenied
+    form = ImportForm(request.POST or None, request.FILES or None, initial={"operation": new_id("imp")})
+    shown: dict[str, Any] = {"form": form}
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            entered = form.cleaned_data
+            sheet = read_sheet(entered["text"], find_known=_known)
+            shown |= _preview(sheet, entered)
+            if not sheet.problems and request.POST.get("do") == "book":
+                shown |= _book(request, sheet, entered["operation"])
+            status = 422 if shown["problems"] else 200
+    return TemplateResponse(
+        request,
+        "admin/inventory/import.html",
+        {
+            **context,
+            "title": gettext("Import adjustments"),
+            "fresh_operation": new_id("imp"),
+            "problems": [],
+            **shown,
+        },
+        status=status,
+    )
+
+
+def _known(sku_ids: Collection[str]) -> Collection[str]:
+    return catalog.list_cards(sku_ids=[sku_id for sku_id in sku_ids if 0 < len(sku_id) <= SKU_LENGTH])
+
+
+def _preview(sheet: Sheet, entered: dict[str, Any]) -> dict[str, Any]:
+    items = StockItem.objects.in_bulk([row.sku_id for row in sheet.rows])
+    rows = []
+    for row in sorted(sheet.rows, key=lambda row: row.row):
+        item = items.get(row.sku_id) or StockItem(sku_id=row.sku_id)
+        after = item.on_hand + row.delta
+        rows.append({"row": row, "item": item, "after": after, "is_short": after < item.reserved})
+    problems = [
+        (problem.row, str(PROBLEMS[problem.code]).replace("{value}", problem.value)) for problem in sheet.problems
+    ]
+    return {"rows": rows, "problems": problems, "text": entered["text"], "operation": entered["operation"]}
+
+
+def _book(request: HttpRequest, sheet: Sheet, operation: str) -> dict[str, Any]:
+    by = cast("int", request.user.pk)
+    try:
+        with transaction.atomic(durable=True):
+            booked = services.adjust_many(adjustments=sheet.rows, by=by, reference=operation)
+            for row in sheet.rows:
+                message = f"{row.delta:+d}, {row.reason.value}: {row.note} (import {operation})"
+                note_change(user_id=by, model="inventory.stockitem", object_id=row.sku_id, message=message)
+    except RejectedError as refusal:
+        found = [(int(detail.pointer.rpartition("/")[2]), detail_words(detail)) for detail in refusal.errors]
+        return {"problems": found}
+    except UnavailableError as refusal:
+        return {"problems": [(0, words(refusal).detail)]}
+    return {"booked": booked}
