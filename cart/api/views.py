@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils.translation import get_language
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -9,11 +11,11 @@ from rest_framework.response import Response
 
 from cart import identity, selectors, services
 from cart.api import serializers
-from cart.api.edge import EXPAND, IF_MATCH, KEY, CartApiView
+from cart.api.edge import EXPAND, IF_MATCH, KEY, CartApiView, GuestReadView
 from cart.api.edge_cache import EdgeRequest, for_edge, read_edge_request
 from cart.api.representations import EXPANSIONS, cart_json, view_json, warnings_json
 from cart.errors import CartChangedError
-from cart.types import CartChange, CartRef, CartWarning, LineChange
+from cart.types import Cart, CartChange, CartRef, CartWarning, LineChange
 from shop.core import clock
 from shop.core.api import plain
 from shop.core.errors import ErrorDetail
@@ -30,8 +32,12 @@ LENIENT = OpenApiParameter(
 )
 
 
-class CartView(CartApiView):
+class CartView(GuestReadView):
     """`/cart`."""
+
+    def plain(self, cart: Cart) -> dict[str, Any]:
+        """Write the minimal cart."""
+        return cart_json(cart)
 
     @extend_schema(operation_id="get_cart", tags=["cart"], parameters=[EXPAND], responses={200: serializers.CartSchema})
     def get(self, request: Request) -> Response:
@@ -112,10 +118,14 @@ def _unchanged(request: Request, ref: CartRef | None, asked: EdgeRequest | None)
     return for_edge(response, plain(request), asked=asked, cart=None)
 
 
-class CountView(CartApiView):
+class CountView(GuestReadView):
     """`/cart/count`."""
 
     query = frozenset[str]()
+
+    def plain(self, cart: Cart) -> dict[str, Any]:
+        """Write the number of units."""
+        return {"units": cart.units}
 
     @extend_schema(operation_id="count_cart", tags=["cart"], responses={200: serializers.CountSchema})
     def get(self, request: Request) -> Response:
