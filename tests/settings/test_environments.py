@@ -163,3 +163,11 @@ def test_each_wake_up_expires_before_the_next_and_names_a_task_that_exists() -> 
     for entry in settings.CELERY_BEAT_SCHEDULE.values():
         assert entry["options"]["expires"] <= entry["schedule"].run_every.total_seconds()
         assert entry["task"] in app.tasks
+
+
+@pytest.mark.parametrize(("gateway", "targets"), [("fake", "'self'"), ("stripe", "'self' https://checkout.stripe.com")])
+def test_forms_may_lead_to_the_providers_page_only_where_it_is_used(tmp_path: Path, gateway: str, targets: str) -> None:
+    chosen = {"CHECKOUT_GATEWAY": gateway, "STRIPE_SECRET_KEY": "sk_test_0123456789", "DATA_DIR": str(tmp_path)}
+    code = "from django.conf import settings as s; print(*s.CONTENT_SECURITY_POLICY['DIRECTIVES']['form-action'])"
+    done = manage({**PRODUCTION, **chosen}, "shell", "--no-imports", "-c", code)
+    assert done.stdout.strip() == targets, done.stderr
