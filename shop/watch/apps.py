@@ -1,6 +1,7 @@
 """Django's entry for this app."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class WatchConfig(AppConfig):
@@ -9,3 +10,9 @@ class WatchConfig(AppConfig):
     name = "shop.watch"
     label = "watch"
     verbose_name = "Watch"
+
+    def ready(self) -> None:
+        """Make the groups of staff when all apps are migrated."""
+        from shop.watch.groups import make_groups
+
+        post_migrate.connect(make_groups, dispatch_uid="watch.make_groups")

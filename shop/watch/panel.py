@@ -64,13 +64,15 @@ class RepairForm(forms.Form):
     """Nothing to enter."""
 
 
-FORMS: dict[str, tuple[type[forms.Form], str]] = {
-    "release": (ReleaseForm, "inventory.release_reservation"),
-    "extend": (ExtendForm, "inventory.release_reservation"),
-    "recount": (RecountForm, "inventory.adjust_stock"),
-    "repair": (RepairForm, "inventory.adjust_stock"),
+RELEASE = ("inventory.release_reservation", "inventory.force_release")
+
+FORMS: dict[str, tuple[type[forms.Form], tuple[str, ...]]] = {
+    "release": (ReleaseForm, RELEASE),
+    "extend": (ExtendForm, ("inventory.release_reservation",)),
+    "recount": (RecountForm, ("inventory.adjust_stock",)),
+    "repair": (RepairForm, ("inventory.adjust_stock",)),
 }
-"""What can be done here: what has to be entered, and who may."""
+"""What can be done here: what has to be entered, and the rights of which one is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,8 @@ def availability(request: HttpRequest, sku_id: str) -> HttpResponse:
     if request.method == "POST":
         if what not in FORMS:
             raise Http404
-        kind, permission = FORMS[what]
-        if not request.user.has_perm(permission):
+        kind, rights = FORMS[what]
+        if not any(request.user.has_perm(right) for right in rights):
             raise PermissionDenied
         form = kind(request.POST)
         if form.is_valid() and _done(request, sku_id, what, form):
@@ -115,7 +117,9 @@ def _done(request: HttpRequest, sku_id: str, what: str, form: forms.Form) -> boo
     try:
         with transaction.atomic(durable=True):
             done = _act(request, sku_id, what, form.cleaned_data)
-            note_change(user_id=cast("int", request.user.pk), model=done.model, object_id=done.object_id, message=done.note)
+            note_change(
+                user_id=cast("int", request.user.pk), model=done.model, object_id=done.object_id, message=done.note
+            )
     except Refusal as refusal:
         problem = words(refusal)
         for detail in refusal.errors:
@@ -187,7 +191,7 @@ def _context(request: HttpRequest, sku_id: str) -> dict[str, Any]:
         "holders": holders,
         "wanted": count_wanted(sku_id=sku_id),
         "checked_at": now,
-        "may_release": request.user.has_perm("inventory.release_reservation"),
+        "may_release": any(request.user.has_perm(right) for right in RELEASE),
         "may_adjust": request.user.has_perm("inventory.adjust_stock"),
         "release_form": ReleaseForm(),
         "recount_form": RecountForm(initial={"on_hand_then": on_hand, "unshipped": 0, "operation": new_id("cnt")}),
