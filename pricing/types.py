@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -121,6 +122,18 @@ class PriceQuote:
     def unit_price(self, sku_id: str) -> Money | None:
         """Give the unit price of one SKU, None if it has none."""
         return next((line.unit_price for line in self.lines if line.sku_id == sku_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class NewPrice:
+    """What a unit is to cost, for whom (empty: everybody), from when, until when."""
+
+    sku_id: str
+    unit_price_minor: int
+    currency: str
+    segment: str
+    valid_from: datetime
+    valid_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

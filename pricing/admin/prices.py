@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils.translation import get_language, to_locale
 from django.utils.translation import gettext_lazy as _
 
+from pricing.admin.importing import import_view
 from pricing.conf import conf
 from pricing.models import Price
 from shop.catalog import selectors as catalog
@@ -68,6 +70,20 @@ class PriceAdmin(QuickListAdmin):
     list_filter = (ValidNowFilter, "currency", "segment")
     search_fields = ("sku_id",)
     search_help_text = _("SKU")
+    change_list_template = "admin/pricing/prices.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.import_view)
+        return [path("import/", view, name="pricing_price_import"), *super().get_urls()]
+
+    def import_view(self, request: HttpRequest) -> HttpResponse:
+        """Take a file of prices, show what it does, and do it when that is confirmed.
+
+        :raises PermissionDenied: if the member of staff may not add prices.
+        """
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return import_view(request, {**self.admin_site.each_context(request), "opts": self.opts})
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"currency": conf().currency, **super().get_changeform_initial_data(request)}

@@ -9,11 +9,12 @@ from pricing.services.codes import (
     revoke_codes,
 )
 from pricing.services.deltas import log_deltas
-from pricing.services.prices import set_prices
+from pricing.services.prices import add_prices, set_prices
 from pricing.services.promotions import NewPromotion, add_promotion, set_segment
 
 __all__ = [
     "NewPromotion",
+    "add_prices",
     "add_promotion",
     "claim_codes",
     "finish_claims",

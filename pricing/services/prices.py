@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pricing.errors import PriceInvalidError
 from pricing.models import MAX_UNIT_PRICE_MINOR, Price
+from pricing.types import NewPrice
 from shop.core.errors import ErrorDetail
 from shop.core.money import Money
 
@@ -23,18 +24,35 @@ def set_prices(*, prices: Mapping[str, Money], valid_from: datetime, segment: st
         raise PriceInvalidError(
             errors=tuple(ErrorDetail(f"/{sku_id}", "price_range", {"limit": MAX_UNIT_PRICE_MINOR}) for sku_id in wrong)
         )
-    Price.objects.bulk_create(
+    add_prices(
+        prices=[
+            NewPrice(sku_id, prices[sku_id].minor, prices[sku_id].currency, segment, valid_from)
+            for sku_id in sorted(prices)
+        ]
+    )
+
+
+def add_prices(*, prices: Sequence[NewPrice]) -> tuple[int, ...]:
+    """Add prices of any SKUs, currencies, segments and dates in one statement; give their ids.
+
+    A price of the same SKU, currency, segment and moment is replaced.
+
+    :raises IntegrityError: if one is impossible; then none is added.
+    """
+    made = Price.objects.bulk_create(
         [
             Price(
-                sku_id=sku_id,
-                currency=prices[sku_id].currency,
-                segment=segment,
-                unit_price_minor=prices[sku_id].minor,
-                valid_from=valid_from,
+                sku_id=price.sku_id,
+                currency=price.currency,
+                segment=price.segment,
+                unit_price_minor=price.unit_price_minor,
+                valid_from=price.valid_from,
+                valid_until=price.valid_until,
             )
-            for sku_id in sorted(prices)
+            for price in prices
         ],
         update_conflicts=True,
         unique_fields=["sku_id", "currency", "segment", "valid_from"],
         update_fields=["unit_price_minor", "valid_until"],
     )
+    return tuple(row.pk for row in made)
