@@ -21,11 +21,11 @@ from shop.core import clock
 
 BATCH = 200
 MAX_DELIVERIES = 5
-IDLE_MS = 30_000
+IDLE_MS = 5_000
 """Another recorder's events are taken over when it has not acknowledged them for so long."""
 FORGET_MS = 3_600_000
 POLL_SECONDS = 0.05
-CLAIM_SECONDS = 10.0
+CLAIM_SECONDS = 2.0
 HOUSEKEEPING_SECONDS = 2.0
 MAX_BACKOFF_SECONDS = 5.0
 
