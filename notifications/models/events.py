@@ -54,7 +54,7 @@ class Abandonment(models.Model):
     class Meta:
         verbose_name = _("abandonment")
         verbose_name_plural = _("abandonments")
-        ordering: ClassVar = ["-enrolled_at", "-id"]
+        ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["cart_record_id", "content_version"], name="one_event_per_cart_episode"),
             models.UniqueConstraint(
@@ -95,7 +95,6 @@ class Abandonment(models.Model):
             models.Index(fields=["user_id"], condition=Q(cooldown_range__isnull=False), name="event_cooldown"),
             models.Index(fields=["enrolled_at", "id"], condition=Q(ordered_at__isnull=True), name="event_unordered"),
             models.Index(fields=["campaign", "enrolled_at"], name="event_by_campaign"),
-            models.Index(fields=["-enrolled_at", "-id"], name="event_newest"),
         ]
 
     def __str__(self) -> str:

@@ -41,7 +41,12 @@ class Message(models.Model):
         verbose_name=_("abandonment"),
     )
     step = models.ForeignKey(
-        "notifications.Step", on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("step")
+        "notifications.Step",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        verbose_name=_("step"),
     )
     step_no = models.PositiveSmallIntegerField(_("step number"), null=True, blank=True)
     public_id = models.CharField(_("message id"), max_length=40, unique=True)
@@ -52,7 +57,7 @@ class Message(models.Model):
     """Masked (`a***@example.com`): the address itself stays with the order."""
     recipient_hash = models.CharField(max_length=64, blank=True)
     """Of a reminder: what an unsubscription suppresses."""
-    link_hash = models.CharField(max_length=64, null=True, blank=True, unique=True)
+    link_hash = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - unique where set
     """Of a reminder: the hash of what its links carry."""
     shown = models.JSONField(_("shown"), null=True, blank=True)
     """Of a reminder: subject, lines and prices as sent."""
@@ -88,6 +93,10 @@ class Message(models.Model):
                 fields=["abandonment", "step_no"],
                 condition=Q(abandonment__isnull=False),
                 name="one_message_per_event_step",
+            ),
+            # Only where set: a million enrolled carts without a link cost nothing here.
+            models.UniqueConstraint(
+                fields=["link_hash"], condition=Q(link_hash__isnull=False), name="one_message_a_link"
             ),
             models.CheckConstraint(
                 condition=Q(

@@ -31,6 +31,8 @@ OVERLAP = timedelta(minutes=10)
 """Records become visible some time after the activity that they tell of."""
 LAG_SECONDS = 60
 """While the recorder is so far behind, PostgreSQL does not know who came back: nobody is enrolled or mailed."""
+STATEMENT_TIMEOUT = "30s"
+"""Of the statements of one batch: they write thousands of rows, and no page waits for them."""
 _LOCK = 7_104_105  # any number that no other advisory lock has
 
 _KNOWN = """
@@ -117,6 +119,7 @@ def _scan(campaign: Campaign, now: datetime, ends: float, *, is_sweep: bool) -> 
     enrolled, limit = 0, conf().batch
     while time.monotonic() < ends:
         with transaction.atomic(durable=not connection.in_atomic_block):
+            rows("SELECT set_config('statement_timeout', %s, true)", [STATEMENT_TIMEOUT])
             if not rows("SELECT pg_try_advisory_xact_lock(%s, %s)", [_LOCK, campaign.pk])[0][0]:
                 return enrolled  # another process is at it; this only saves work
             found = idle.list_idle(before=before, since=since, after=place, limit=limit)

@@ -9,6 +9,11 @@ from allauth.account.models import EmailAddress
 from django.db.models import Exists, OuterRef, Q
 
 from shop.accounts.models import User
+from shop.core.db import rows
+
+_NOT_CUSTOMERS = """
+SELECT id, is_staff FROM accounts_user WHERE id = ANY(%(user_ids)s) AND (is_staff OR NOT is_active)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +41,7 @@ def find_contact_by_email(*, email: str) -> Contact | None:
 
 def list_not_customers(*, user_ids: Collection[int]) -> dict[int, bool]:
     """Tell which of these ids are staff (True) or are no longer active (False): one query."""
-    found = User.objects.filter(pk__in=user_ids).filter(Q(is_staff=True) | Q(is_active=False))
-    return dict(found.values_list("pk", "is_staff"))
+    return dict(rows(_NOT_CUSTOMERS, {"user_ids": list(user_ids)}))
 
 
 def _find(condition: Q) -> Contact | None:
