@@ -6,6 +6,7 @@ from pricing.services.codes import (
     issue_codes,
     publish_code,
     release_claims,
+    repair_counter,
     revoke_codes,
 )
 from pricing.services.deltas import log_deltas
@@ -22,6 +23,7 @@ __all__ = [
     "log_deltas",
     "publish_code",
     "release_claims",
+    "repair_counter",
     "revoke_codes",
     "set_prices",
     "set_segment",

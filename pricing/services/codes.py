@@ -57,6 +57,15 @@ UPDATE pricing_discountcode c SET used = used - 1 FROM released WHERE c.id = rel
 RETURNING c.id
 """
 
+_REPAIR = """
+WITH locked AS MATERIALIZED (
+  SELECT id FROM pricing_discountcode WHERE id = %(code_id)s FOR NO KEY UPDATE)
+UPDATE pricing_discountcode c
+   SET used = (SELECT count(*) FROM pricing_redemption r WHERE r.code_id = c.id AND r.released_at IS NULL)
+  FROM locked WHERE c.id = locked.id
+RETURNING c.used
+"""
+
 
 def claim_codes(*, code_ids: Collection[int], checkout_id: str, owner: str, customer_key: str) -> None:
     """Claim one use of each code for a checkout, within the caller's transaction, which ends if one is refused.
@@ -94,6 +103,15 @@ def release_claims(*, checkout_id: str) -> int:
     Releasing twice is success.
     """
     return len(rows(_RELEASE, {"checkout_id": checkout_id}))
+
+
+def repair_counter(*, code_id: int) -> int:
+    """Set a code's counter to the number of its uses; give that number.
+
+    :raises IntegrityError: if there are more uses than the code may have: then people have to look at it.
+    """
+    (counted,) = rows(_REPAIR, {"code_id": code_id})
+    return int(counted[0])
 
 
 def publish_code(

@@ -36,6 +36,8 @@ from shop.checkout.types import (
 from shop.core.errors import ErrorDetail, RejectedError
 from shop.core.money import Money
 
+TOO_LATE = ("sold_out", "code_used_up")
+"""Why a payment that succeeded made no order: what it was for had gone to somebody else."""
 _ID = re.compile(r"[a-z]{2,5}_[0-9A-Z]{24}", re.ASCII)
 
 
@@ -202,11 +204,11 @@ def list_order_numbers(*, placed_from: datetime, after: str = "", limit: int = 5
 
 
 def list_refunds(*, settled_from: datetime, after: str = "", limit: int = 500) -> tuple[tuple[str, datetime], ...]:
-    """List ids and times of payments that came too late for their items, oldest first: later than a time and id."""
+    """List ids and times of payments that came too late, oldest first: later than a time and id."""
     since = models.Payment.objects.filter(
         Q(settled_at__gt=settled_from) | Q(settled_at=settled_from, payment_id__gt=after),
         state__in=[PaymentState.REFUND_DUE.value, PaymentState.REFUNDED.value],
-        reason="sold_out",
+        reason__in=TOO_LATE,
     )
     pairs = since.order_by("settled_at", "payment_id").values_list("payment_id", "settled_at")[:limit]
     return tuple((payment_id, at) for payment_id, at in pairs if at is not None)
@@ -321,7 +323,7 @@ def _checkout_view(
 
 def _came_too_late(payment: models.Payment) -> bool:
     is_given_back = payment.state in (PaymentState.REFUND_DUE.value, PaymentState.REFUNDED.value)
-    return is_given_back and payment.reason == "sold_out"
+    return is_given_back and payment.reason in TOO_LATE
 
 
 def _reservation(row: models.Checkout) -> ReservationView | None:

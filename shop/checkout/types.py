@@ -117,7 +117,7 @@ class CheckoutView:
     action_url: str = ""
     """Where the last payment has to be confirmed; empty if nothing is to be confirmed."""
     refund: Money | None = None
-    """What is given back of a payment that came after the items were sold; None if the last one did not."""
+    """What is given back of a payment that came too late; None if the last one did not."""
     discounts: tuple[Discount, ...] = ()
 
     @property

@@ -8,6 +8,8 @@ from cart.errors import CartsUnavailableError
 from inventory import selectors as stock
 from inventory import services as inventory
 from inventory import watching
+from pricing import services as pricing
+from pricing import watching as codes
 from shop.checkout import selectors as checkout
 from shop.core import clock
 from shop.core.conf import conf
@@ -72,9 +74,36 @@ def _fix_disagreement(finding: Finding) -> str:
     return cart.repair_record(name=finding.subject, now=clock.now())
 
 
+def _find_code_drift(is_whole: bool) -> tuple[Finding, ...]:  # noqa: FBT001 - one argument, as sections have it
+    return tuple(
+        Finding("codes", str(drift.code_id), f"{drift.label}: counted {drift.used}, used {drift.live}")
+        for drift in codes.list_drifts()
+    )
+
+
+def _fix_code_drift(finding: Finding) -> str:
+    return f"counter set to {pricing.repair_counter(code_id=int(finding.subject))}"
+
+
+def _find_lost_claims(is_whole: bool) -> tuple[Finding, ...]:  # noqa: FBT001 - one argument, as sections have it
+    held = codes.list_open_claims(older_than_seconds=GHOST_SECONDS)
+    live = checkout.list_live_ids(checkout_ids=held)
+    return tuple(
+        Finding("claims", checkout_id, "a code is claimed, but the checkout is not live")
+        for checkout_id in held
+        if checkout_id not in live
+    )
+
+
+def _fix_lost_claim(finding: Finding) -> str:
+    return f"{pricing.release_claims(checkout_id=finding.subject)} uses given back"
+
+
 SECTIONS: tuple[Section, ...] = (
     Section("stock", _find_drift, _fix_drift),
     Section("sweep", _find_overdue, _fix_overdue),
     Section("reservations", _find_ghosts, _fix_ghost),
+    Section("codes", _find_code_drift, _fix_code_drift),
+    Section("claims", _find_lost_claims, _fix_lost_claim),
     Section("carts", _find_disagreements, _fix_disagreement),
 )

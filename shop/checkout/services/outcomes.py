@@ -18,7 +18,7 @@ from shop.checkout import models, rules
 from shop.checkout.errors import PaymentUnknownError
 from shop.checkout.gateways import gateway, is_known
 from shop.checkout.gateways.port import Outcome
-from shop.checkout.selectors import is_id
+from shop.checkout.selectors import TOO_LATE, is_id
 from shop.checkout.services import rows
 from shop.checkout.services.capturing import capture
 from shop.checkout.services.clearing import finish_order, unlock_cart
@@ -238,7 +238,7 @@ def succeed(checkout: models.Checkout, payment: models.Payment, now: datetime) -
         payment.refresh_from_db()
     log.error("payment_without_order", payment=payment.payment_id, reason=refusal)
     move(payment, PaymentState.REFUND_DUE, reason=refusal, now=now)
-    if refusal in ("sold_out", "code_used_up"):
+    if refusal in TOO_LATE:
         reopen(checkout, payment, release_cause=refusal, now=now)
     return ""
 
