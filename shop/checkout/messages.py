@@ -115,7 +115,9 @@ def decline_words(reason: str) -> str:
 
 def refund_words(total: Money) -> str:
     """Say that a payment came too late for its items, and that it is given back."""
-    sentence = _("Your payment arrived too late: what it was for had gone to somebody else. We are refunding {total} in full.")
+    sentence = _(
+        "Your payment arrived too late: what it was for had gone to somebody else. We are refunding {total} in full."
+    )
     return sentence.replace("{total}", format_money(total))
 
 
