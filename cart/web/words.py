@@ -143,6 +143,12 @@ _STOPPED = {
         "Checkout has not started: the marked items are no longer sold. Nothing is reserved."
     ),
     "carts_unavailable": gettext_lazy("Checkout cannot start right now. Please try again in a minute."),
+    "units_limit": gettext_lazy(
+        "So many units cannot be reserved at once. Take some out of your cart, or pay in two orders."
+    ),
+    "address_limit": gettext_lazy(
+        "A lot is being reserved from your network right now. Please try again in a few minutes."
+    ),
     "reservation_limit": gettext_lazy("You have too many checkouts open. Finish or cancel one of them first."),
     "checkout_cancelled": gettext_lazy("This checkout is over. Your cart is kept; you can check out again."),
     "nothing_again": gettext_lazy("Nothing of this order can be bought right now."),

@@ -27,6 +27,12 @@ class CheckoutConf:
     """How long a reservation lives once a payment has started."""
     open_checkouts: int = 3
     """Most open checkouts of one customer or guest."""
+    reserved_units: int = 1_000
+    """Most units that one customer or guest can have reserved at once; 0: no limit."""
+    address_checkouts: int = 100
+    """Most live reservations from one network address, behind which many people can stand; 0: no limit."""
+    address_units: int = 3_000
+    """Most units in those; 0: no limit."""
     webhook_tolerance_seconds: int = 300
     """How far a webhook's time may be off, either way."""
 
@@ -40,6 +46,9 @@ class CheckoutConf:
         require(60 <= self.lock_seconds <= 86_400, "CHECKOUT_LOCK_SECONDS", "must be from 60 to 86400.")  # noqa: PLR2004
         require(60 <= self.pin_seconds <= 86_400, "CHECKOUT_PIN_SECONDS", "must be from 60 to 86400.")  # noqa: PLR2004
         require(1 <= self.open_checkouts <= 100, "CHECKOUT_OPEN_CHECKOUTS", "must be from 1 to 100.")  # noqa: PLR2004
+        for name in ("reserved_units", "address_checkouts", "address_units"):
+            is_fit = 0 <= getattr(self, name) <= 1_000_000  # noqa: PLR2004
+            require(is_fit, f"CHECKOUT_{name.upper()}", "must be from 0 (no limit) to 1000000.")
         require(
             any(part.strip() for part in self.webhook_secret.split(",")),
             "CHECKOUT_WEBHOOK_SECRET",

@@ -121,6 +121,22 @@ class ReservationLimitError(ConflictError):
 
 
 @dataclass(eq=False)
+class UnitsLimitError(ConflictError):
+    """One customer or guest wants to hold more units at once than may be."""
+
+    code: ClassVar[str] = "units_limit"
+
+    limit: int
+
+
+@dataclass(eq=False)
+class AddressLimitError(ConflictError):
+    """So much is reserved from one network address already that no more is."""
+
+    code: ClassVar[str] = "address_limit"
+
+
+@dataclass(eq=False)
 class GatewayUnavailableError(UnavailableError):
     """The payment provider cannot be reached; the checkout stays as it is."""
 

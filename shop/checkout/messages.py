@@ -146,6 +146,20 @@ def _not_decidable(refusal: errors.NotDecidableError) -> Words:
 
 
 @words.register
+def _units_limit(refusal: errors.UnitsLimitError) -> Words:
+    detail = _("At most %(limit)d units can be reserved at once. Take some out of your cart, or pay in two orders.")
+    return Words(_("Too many units"), detail % {"limit": refusal.limit})
+
+
+@words.register
+def _address_limit(refusal: errors.AddressLimitError) -> Words:
+    return Words(
+        _("Too many checkouts"),
+        _("A lot is being reserved from your network right now. Please try again in a few minutes."),
+    )
+
+
+@words.register
 def _reservation_limit(refusal: errors.ReservationLimitError) -> Words:
     sentence = ngettext(
         "You have %(limit)d checkout open. Finish or cancel it first.",

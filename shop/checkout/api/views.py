@@ -16,6 +16,7 @@ from shop.checkout.errors import CartEmptyError
 from shop.checkout.types import CheckoutView, PaymentState, PaymentView
 from shop.core import clock
 from shop.core.api import plain
+from shop.core.http import network_address
 from shop.core.preconditions import etag, expected_version
 
 
@@ -62,6 +63,7 @@ class CheckoutListView(CheckoutApiView):
                 expected_cart_version=version,
                 email=data.get("email", ""),
                 now=clock.now(),
+                network_address=network_address(plain(request)),
             )
             return _checkout(view, status=201 if is_new else 200)
 

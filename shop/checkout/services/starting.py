@@ -15,9 +15,9 @@ from cart.rules import acknowledged_prices
 from cart.types import Cart, CartRef
 from inventory import services as inventory
 from inventory.types import ReservationView, StockDemand
-from shop.checkout import models, selectors
+from shop.checkout import hoarding, models, selectors
 from shop.checkout.conf import conf
-from shop.checkout.errors import CartEmptyError, PriceChangedError, ReservationLimitError
+from shop.checkout.errors import CartEmptyError, PriceChangedError, ReservationLimitError, UnitsLimitError
 from shop.checkout.services import rows
 from shop.checkout.services.clearing import finish_order
 from shop.checkout.services.details import clean_email
@@ -61,6 +61,7 @@ def start_checkout(
     now: datetime,
     email: str = "",
     shown_total: int | None = None,
+    network_address: str = "",
 ) -> tuple[CheckoutView, bool]:
     """Begin to buy what is in the cart, or go on with the checkout that is open; tell whether one came into being.
 
@@ -82,6 +83,8 @@ def start_checkout(
     :raises PriceChangedError: if a rise has to be agreed to.
     :raises InsufficientStockError: if a line is short.
     :raises ReservationLimitError: if this owner has too many live checkouts.
+    :raises UnitsLimitError: if this owner would hold more units than may be.
+    :raises AddressLimitError: if so much is reserved from `network_address` that no more is.
     :raises RejectedError: if `email` is no mail address.
     """
     if ref.owner != principal.owner:
@@ -90,9 +93,13 @@ def start_checkout(
     address = clean_email(email) if email else principal.email
     cart = _cart(ref=ref, expected_version=expected_cart_version, now=now)
     live = models.Checkout.objects.filter(owner=ref.owner, state__in=models.checkouts.LIVE).prefetch_related("lines")
-    paying, row = _choose(list(live), cart)
+    rivals = list(live)
+    paying, row = _choose(rivals, cart)
     if paying is not None:
         return selectors.get_checkout(checkout_id=paying.checkout_id, principal=principal, now=now), False
+    units = _require_few_units(cart, rivals)
+    if row is None:
+        hoarding.require_room(network_address=network_address, units=units, now=now)
     fresh = _quote(row=row, cart=cart, accepted_total=accepted_total, shown_total=shown_total, now=now)
     start = _Start(
         cart=cart,
@@ -103,6 +110,8 @@ def start_checkout(
         checkout_id=new_id("chk"),
     )
     written = _write(start, now) if row is not None else _write_behind_lane(start, now)
+    if written.is_new:
+        hoarding.note_start(network_address=network_address, checkout_id=written.checkout_id, now=now)
     view = selectors.get_checkout(
         checkout_id=written.checkout_id,
         principal=principal,
@@ -111,6 +120,19 @@ def start_checkout(
         is_new=written.is_new,
     )
     return view, written.is_new
+
+
+def _require_few_units(cart: Cart, live: Sequence[models.Checkout]) -> int:
+    """Count the cart's units, which together with what the owner is paying for must not be too many.
+
+    :raises UnitsLimitError: if they are.
+    """
+    units = sum(line.quantity for line in cart.lines)
+    paying = (row for row in live if row.state == CheckoutState.PAYING.value)
+    held = sum(line.quantity for row in paying for line in row.lines.all())
+    if 0 < conf().reserved_units < held + units:
+        raise UnitsLimitError(conf().reserved_units)
+    return units
 
 
 def _choose(live: Sequence[models.Checkout], cart: Cart) -> tuple[models.Checkout | None, models.Checkout | None]:

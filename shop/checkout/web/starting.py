@@ -11,9 +11,17 @@ from cart.errors import CartsUnavailableError
 from cart.wording import code_off_words
 from inventory.errors import InsufficientStockError
 from shop.checkout import selectors, services
-from shop.checkout.errors import CartEmptyError, LineUnavailableError, PriceChangedError, ReservationLimitError
+from shop.checkout.errors import (
+    AddressLimitError,
+    CartEmptyError,
+    LineUnavailableError,
+    PriceChangedError,
+    ReservationLimitError,
+    UnitsLimitError,
+)
 from shop.checkout.web.base import CheckoutPageView, find_principal, first_step, stop_url
 from shop.core import clock
+from shop.core.http import network_address
 from shop.core.web.own import remember_own
 from shop.core.web.pages import see_other
 
@@ -55,15 +63,18 @@ class StartView(CheckoutPageView):
                 expected_cart_version=None,
                 shown_total=read_amount(request.POST.get("shown_total", "")),
                 now=clock.now(),
+                network_address=network_address(request),
             )
         except PriceChangedError as refusal:
             return ask_agreement(request, refusal, back=reverse("cart:cart"))
         except (
+            AddressLimitError,
             CartEmptyError,
             CartsUnavailableError,
             InsufficientStockError,
             LineUnavailableError,
             ReservationLimitError,
+            UnitsLimitError,
         ) as refusal:
             return see_other(stop_url(refusal.code))
         response = see_other(first_step(checkout))
