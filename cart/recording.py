@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from cart import store
 from cart.codec import LineRow, decode_lines, from_micros, line_to_row
 from cart.conf import conf
-from cart.models import CartEvent, DeadLetter
+from cart.models import DeadLetter
 from cart.offers import currency
 from cart.stream import Entry
 
@@ -43,6 +43,15 @@ SELECT e.owner, e.user_id, e.version, e.content_version, e.lines, e.saved, e.mar
        currency = excluded.currency, last_activity_at = excluded.last_activity_at, state = excluded.state,
        recorded_at = now()
  WHERE r.version < excluded.version AND r.state <> 'merged'
+"""
+
+_MERGES = ("merge", "answer")
+_NOTE = """
+INSERT INTO cart_cartevent (owner, version, reason, at, units, value_minor, quantities, saved, merge_id, policy,
+                            receipt)
+SELECT * FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::timestamptz[], %s::integer[], %s::bigint[], %s::jsonb[],
+                     %s::jsonb[], %s::text[], %s::text[], %s::jsonb[])
+    ON CONFLICT DO NOTHING
 """
 
 
@@ -136,33 +145,42 @@ def write(snapshots: Sequence[Snapshot]) -> int:
     """
     with transaction.atomic():
         stale = upsert(newest(snapshots))
-        if conf().history_days:
+        if snapshots and conf().history_days:
             note(snapshots)
     return stale
 
 
 def note(snapshots: Sequence[Snapshot]) -> None:
     """Keep these changes for the history of their carts, each once, in one statement."""
-    CartEvent.objects.bulk_create([_to_event(snapshot) for snapshot in snapshots], ignore_conflicts=True)
+    rows = [
+        (
+            s.owner,
+            s.version,
+            s.reason,
+            s.last_activity_at,
+            units_of(s),
+            value_of(s),
+            json.dumps({row["sku_id"]: row["quantity"] for row in s.lines}),
+            json.dumps({row["sku_id"]: row["quantity"] for row in s.saved}),
+            *_merge_of(s),
+        )
+        for s in snapshots
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_NOTE, tuple([*column] for column in zip(*rows, strict=True)))
 
 
-def _to_event(snapshot: Snapshot) -> CartEvent:
-    merges = json.loads(snapshot.marks.get("@merges", "[]")) if snapshot.reason in ("merge", "answer") else []
-    # The token with which a merge is undone stays out: what staff can read must not act for the customer.
+def _merge_of(snapshot: Snapshot) -> tuple[str, str, str]:
+    """Tell id, policy and receipt of the merge that a change is, or the id of the one that it undid.
+
+    The token with which a merge is undone stays out: what staff can read must not act for the customer.
+    """
+    if snapshot.reason not in _MERGES:
+        return snapshot.undone, "", "[]"
+    merges = json.loads(snapshot.marks.get("@merges", "[]"))
     merge = merges[-1] if merges else {}
-    return CartEvent(
-        owner=snapshot.owner,
-        version=snapshot.version,
-        reason=snapshot.reason,
-        at=snapshot.last_activity_at,
-        units=units_of(snapshot),
-        value_minor=value_of(snapshot),
-        quantities={row["sku_id"]: row["quantity"] for row in snapshot.lines},
-        saved={row["sku_id"]: row["quantity"] for row in snapshot.saved},
-        merge_id=merge.get("id", snapshot.undone)[:_MAX_MERGE_ID],
-        policy=merge.get("policy", ""),
-        receipt=json.loads(merge.get("receipt", "[]")) or [],
-    )
+    receipt = json.dumps(json.loads(merge.get("receipt", "[]")) or [])
+    return merge.get("id", "")[:_MAX_MERGE_ID], merge.get("policy", ""), receipt
 
 
 def units_of(snapshot: Snapshot) -> int:

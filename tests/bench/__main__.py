@@ -21,7 +21,7 @@ from typing import Any
 
 import redis
 
-from tests.bench import purchases, stack
+from tests.bench import carts, purchases, stack
 from tests.bench.load import Rate, Request, median, run_wrk
 
 REPORT = stack.ROOT / "docs" / "benchmarks.md"
@@ -150,6 +150,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--seconds", type=int, default=4, help="how long each run of a case takes")
     parser.add_argument("--buyers", type=int, default=8, help="how many buyers buy at once")
+    parser.add_argument("--carts", type=int, default=20_000, help="over how many carts memory is measured")
+    parser.add_argument("--backlog", type=int, default=100_000, help="how many events the recorder catches up with")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
         print("wrk is not installed (Debian: apt-get install wrk): nothing was measured.")  # noqa: T201
@@ -163,6 +165,8 @@ def main() -> int:
             found = purchases.run(running.shop, _sku_ids(running.shop), seconds=15, buyers=options.buyers)
         failures += found.failures
         reports += [f"## {server}", "", *_table(rows), "", *_purchase_lines(found, options.buyers), ""]
+    print("carts:", flush=True)  # noqa: T201
+    reports += carts.report(carts.run(carts=options.carts, backlog=options.backlog))
     report = "\n".join([*_heading(), *reports])
     REPORT.write_text(report, encoding="utf-8")
     print(report, *failures[:5], sep="\n")  # noqa: T201
