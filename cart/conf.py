@@ -27,6 +27,8 @@ class CartConf:
     saved_ttl_days: int = 90
     """A saved list lives so long after the last change."""
     merge_policy: str = MergePolicy.MAX.value
+    guest_storage: str = "server"
+    """Where guests' carts are kept: `server`, or `client`, in the browser until sign-in or checkout."""
     edge_cache: bool = False
     """An edge cache stands in front that keeps guests' carts for some seconds, as `docs/edge.md` says."""
     history_days: int = 90
@@ -44,6 +46,7 @@ class CartConf:
             "CART_SAVED_TTL_DAYS",
             "must be from CART_TTL_DAYS to 730: a saved list outlives its cart.",
         )
+        require(self.guest_storage in ("server", "client"), "CART_GUEST_STORAGE", "must be server or client.")
         require(0 <= self.history_days <= 730, "CART_HISTORY_DAYS", "must be from 0 to 730.")  # noqa: PLR2004
         require(
             self.merge_policy in list(MergePolicy), "CART_MERGE_POLICY", f"must be one of {', '.join(MergePolicy)}."

@@ -96,11 +96,12 @@ def merge_items(
     *,
     ref: CartRef,
     items: Sequence[tuple[str, int]],
+    saved: Sequence[tuple[str, int]] = (),
     merge_id: str,
     now: datetime,
     policy: MergePolicy | None = None,
 ) -> MergeResult:
-    """Join a cart that a browser or an app kept itself, pairs of SKU and quantity, to this cart.
+    """Join a cart and a saved list that a browser or an app kept itself, pairs of SKU and quantity, to this cart.
 
     Prices come from the shop, never from the client. The same `merge_id` again brings the same receipt. A SKU that no
     catalogue knows is in the receipt as `unknown_sku`.
@@ -109,18 +110,21 @@ def merge_items(
     :raises RejectedError: if a SKU id is impossible, or there are more lines than a cart takes (`max_items`).
     :raises CartLockedError, CartMergedError, CartsUnavailableError: as for any change.
     """
-    limit = conf().max_lines
-    if len(items) > limit:
-        raise RejectedError(errors=(ErrorDetail("/source/items", "max_items", {"limit": limit}),))
-    changes = clean(
-        [LineChange("add", sku_id, n, f"/source/items/{i}/quantity") for i, (sku_id, n) in enumerate(items)]
+    lists = []
+    for name, pairs, limit in (("items", items, conf().max_lines), ("saved", saved, conf().max_saved)):
+        if len(pairs) > limit:
+            raise RejectedError(errors=(ErrorDetail(f"/source/{name}", "max_items", {"limit": limit}),))
+        lists.append(
+            clean([LineChange("add", sku_id, n, f"/source/{name}/{i}/quantity") for i, (sku_id, n) in enumerate(pairs)])
+        )
+    offers = list_offers(sku_ids=[c.sku_id for changes in lists for c in changes], now=now)
+    guest, guest_saved = (
+        [CartLine(c.sku_id, c.quantity, offers.prices.get(c.sku_id), now) for c in changes] for changes in lists
     )
-    offers = list_offers(sku_ids=[c.sku_id for c in changes], now=now)
-    guest = [CartLine(c.sku_id, c.quantity, offers.prices.get(c.sku_id), now) for c in changes]
     return _join(
         target=ref,
         guest=guest,
-        guest_saved=(),
+        guest_saved=guest_saved,
         policy=policy or MergePolicy(conf().merge_policy),
         # What a client makes up must not meet the ids of merges that we made.
         merge_id=f"items-{merge_id}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from cart.web import codes, lines, merging, products, saved, views
+from cart.web import adopting, codes, lines, merging, products, saved, views
 
 app_name = "cart"
 
@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("saved/<str:sku_id>/remove/", saved.SavedRemoveView.as_view(), name="saved_remove"),
     path("codes/", codes.CodeView.as_view(), name="codes"),
     path("codes/remove/", codes.CodeRemoveView.as_view(), name="code_remove"),
+    path("adopt/", adopting.AdoptView.as_view(), name="adopt"),
     path("merge/", merging.MergeView.as_view(), name="merge"),
     path("undo/", views.UndoView.as_view(), name="undo"),
     path("notices/ack/", views.AcknowledgeView.as_view(), name="acknowledge"),

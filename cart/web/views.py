@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from cart import identity
 from cart import services as carts
+from cart.conf import conf
 from cart.web.base import (
     CartPageView,
     change,
@@ -22,6 +23,7 @@ from cart.web.base import (
     render_fragment,
     title_of,
 )
+from cart.web.client import render_client
 from cart.web.flash import Did, unpack
 from cart.web.present import Done, with_did, with_row
 from cart.web.words import stop_words
@@ -41,6 +43,8 @@ class CartView(CartPageView):
         """
         identity.finish_pending_merge(request)
         ref = identity.cart_ref(request)
+        if ref is None and conf().guest_storage == "client":
+            return render_client(request)
         page = with_did(read_page(request, ref), unpack(request.GET.get("did", "")))
         row = page.row(read_sku_id(request.GET.get("edit", "")))
         if row is not None and (typed := request.GET.get("quantity", "")[:6]):

@@ -37,6 +37,19 @@ def dom_id(sku_id: str) -> SafeString:
 
 
 @register.simple_tag
+def has_client_carts() -> bool:
+    """Tell whether guests' carts are kept in their browsers (`CART_GUEST_STORAGE`)."""
+    return bool(settings.CART.guest_storage == "client")
+
+
+@register.simple_tag
+def client_limits() -> str:
+    """Write what bounds a cart that a browser keeps: units of one SKU, lines, saved lines."""
+    limits = settings.CART
+    return f"{limits.max_quantity} {limits.max_lines} {limits.max_saved}"
+
+
+@register.simple_tag
 def kept(name: str, **values: int | str | None) -> SafeString:
     """Draw a part of a page that follows from the language and `values` alone, which are few; it is kept as drawn.
 

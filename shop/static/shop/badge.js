@@ -2,9 +2,10 @@
 (() => {
   const badge = document.getElementById("badge");
   const cookie = (name) => (document.cookie.match(new RegExp(`(?:^|; )${name}=(\\d{1,17})(?:;|$)`)) || [])[1];
-  const draw = () => {
+  const shop = window.shop = { cookie, units: () => Number(cookie("cart_n") || 0) };
+  const draw = shop.draw = () => {
     if (!badge) return;
-    const units = Number(cookie("cart_n") || 0);
+    const units = shop.units();
     badge.replaceChildren();
     if (!units) return;
     const seen = badge.appendChild(document.createElement("span"));
@@ -15,7 +16,6 @@
     said.className = "vh";
     said.textContent = `, ${units} ${units === 1 ? badge.dataset.one : badge.dataset.many}`;
   };
-  window.shop = { cookie, draw };
   draw();
   // Back may bring a page from the browser's memory: its number is then corrected, and a cart of another version loaded anew.
   addEventListener("pageshow", (event) => {

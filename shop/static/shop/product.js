@@ -26,6 +26,16 @@
     busy = true;
     const url = event.submitter?.getAttribute("formaction") || form.action;
     const data = new FormData(form);
+    const local = window.shop?.local;
+    if (local?.isOn()) {
+      const chosen = form.querySelector("[name=sku_id]:checked, [name=sku_id][type=hidden]");
+      const [isDone, text] = local.add(chosen, data.get("quantity"), event.submitter?.hasAttribute("formaction"));
+      if (isDone !== undefined) {
+        say(isDone ? "good" : "bad", text, isDone);
+        busy = false;
+        return;
+      }
+    }
     data.set("op", Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join(""));
     try {
       const response = await fetch(url, { method: "POST", body: data, headers: { Accept: "application/json" } });
