@@ -29,7 +29,9 @@ class LinkPageView(PageView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # noqa: ANN401 - Django's
         """Answer; keep the address of the page, whose path may hold a token, to ourselves."""
         response = super().dispatch(request, *args, **kwargs)
-        response["Referrer-Policy"] = "no-referrer"
+        # Not `no-referrer`: with it browsers send `Origin: null`, and the page's own form is refused. The path, and the
+        # token in it, leaves with neither.
+        response["Referrer-Policy"] = "strict-origin"
         response["X-Robots-Tag"] = "noindex"
         return response
 

@@ -197,7 +197,7 @@ def test_pages_behind_links_are_kept_nowhere_and_tell_nobody(owner: User) -> Non
     for path in (link("c/r"), link("e/u"), link("e/p")):
         answer = Client().get(path)
         assert answer["Cache-Control"] == "no-store"
-        assert answer["Referrer-Policy"] == "no-referrer"
+        assert answer["Referrer-Policy"] == "strict-origin"
         assert answer["X-Robots-Tag"] == "noindex"
 
 

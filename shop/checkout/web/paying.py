@@ -189,5 +189,7 @@ def _decided(request: HttpRequest, principal: Principal, checkout: CheckoutView)
 
 def _private(response: HttpResponse) -> HttpResponse:
     response["X-Robots-Tag"] = "noindex"
-    response["Referrer-Policy"] = "no-referrer"
+    # Not `no-referrer`: with it browsers send `Origin: null`, and the page's own form is refused. The path, and the
+    # token in it, leaves with neither.
+    response["Referrer-Policy"] = "strict-origin"
     return response
