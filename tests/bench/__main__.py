@@ -21,7 +21,7 @@ from typing import Any
 
 import redis
 
-from tests.bench import carts, purchases, stack
+from tests.bench import carts, purchases, stack, stock
 from tests.bench.load import Rate, Request, median, run_wrk
 
 REPORT = stack.ROOT / "docs" / "benchmarks.md"
@@ -167,6 +167,7 @@ def main() -> int:
         reports += [f"## {server}", "", *_table(rows), "", *_purchase_lines(found, options.buyers), ""]
     print("carts:", flush=True)  # noqa: T201
     reports += carts.report(carts.run(carts=options.carts, backlog=options.backlog))
+    reports += stock.alone(seconds=options.seconds)
     report = "\n".join([*_heading(), *reports])
     REPORT.write_text(report, encoding="utf-8")
     print(report, *failures[:5], sep="\n")  # noqa: T201

@@ -135,6 +135,9 @@ def _work(case: str, seconds: float) -> None:
     from django.db import connection  # noqa: PLC0415 - after django.setup()
 
     _, act, is_hot, _ = CASES[case]
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()  # all begin together
     until = time.monotonic() + seconds
 
     def client(number: int) -> tuple[list[float], int]:
@@ -161,9 +164,23 @@ def _work(case: str, seconds: float) -> None:
 def _run(case: str, seconds: float, environment: Mapping[str, str]) -> Rate:
     argv = [sys.executable, "-m", "tests.bench.stock", "--work", case, "--seconds", str(seconds)]
     clients = [
-        subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE)
+        subprocess.Popen(
+            argv,
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         for _ in range(PROCESSES)
     ]
+    for client in clients:
+        if client.stdout is not None:
+            client.stdout.readline()
+    for client in clients:
+        if client.stdin is not None:
+            client.stdin.write("go\n")
+            client.stdin.flush()
     answers = [json.loads(client.communicate()[0]) for client in clients]
     times = sorted(ms for answer in answers for ms in answer["times"]) or [0.0]
     return Rate(
@@ -235,13 +252,15 @@ def _sweep(count: int) -> tuple[float, float, float]:
     return before, amid, swept / (time.perf_counter() - began)
 
 
-def report(environment: Mapping[str, str], *, seconds: float, overdue: int = 100_000) -> list[str]:
+def report(
+    environment: Mapping[str, str], *, seconds: float, rounds: int = ROUNDS, overdue: int = 100_000
+) -> list[str]:
     """Measure in a migrated database and give the lines of the report."""
     os.environ.update(environment)
     django.setup()
     _prepare()
     runs: dict[str, list[Rate]] = {case: [] for case in CASES}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for case, (_, _, _, has_lane) in CASES.items():
             _heat(is_hot=has_lane)
             runs[case].append(_run(case, seconds, environment))
@@ -252,7 +271,7 @@ def report(environment: Mapping[str, str], *, seconds: float, overdue: int = 100
     lines = [
         "## Stock",
         "",
-        f"P6: carts of 3 SKUs, {PROCESSES * THREADS} clients in {PROCESSES} processes, median of {ROUNDS} runs.",
+        f"P6: carts of 3 SKUs, {PROCESSES * THREADS} clients in {PROCESSES} processes, median of {rounds} runs.",
         "",
         "| way | reservations/s | × FOR UPDATE | p50 ms | p99 ms | failed |",
         "|---|---|---|---|---|---|",
@@ -279,11 +298,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.bench.stock", description=__doc__)
     parser.add_argument("--work", choices=CASES, help=argparse.SUPPRESS)
     parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--overdue", type=int, default=100_000)
     options = parser.parse_args()
     if options.work:
         _work(options.work, options.seconds)
         return 0
+    sys.stdout.write("\n".join(alone(seconds=options.seconds, rounds=options.rounds, overdue=options.overdue)))
+    return 0
+
+
+def alone(*, seconds: float, rounds: int = ROUNDS, overdue: int = 100_000) -> list[str]:
+    """Measure on servers of its own; the lines of the report."""
     from shop.embedded import servers  # noqa: PLC0415 - a worker starts none
     from tests.bench import stack  # noqa: PLC0415
 
@@ -299,9 +325,7 @@ def main() -> int:
                 "DATA_DIR": str(path / "data"),
             }
             stack.manage(["migrate", "--verbosity=0"], environment)
-            found = report(environment, seconds=options.seconds, overdue=options.overdue)
-            sys.stdout.write("\n".join(found))
-    return 0
+            return report(environment, seconds=seconds, rounds=rounds, overdue=overdue)
 
 
 if __name__ == "__main__":
