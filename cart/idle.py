@@ -1,4 +1,4 @@
-"""Carts that were left alone, as PostgreSQL knows them: found in order of their last activity, and read under a lock."""
+"""Carts that were left alone, as PostgreSQL knows them: in order of their last activity, and read under a lock."""
 
 from __future__ import annotations
 

@@ -155,7 +155,8 @@ def test_the_scan_goes_by_its_index_wherever_it_is() -> None:
         cursor.execute(
             "INSERT INTO cart_cartrecord (owner, user_id, version, content_version, lines, saved, marks, ordered,"
             " units, value_minor, currency, last_activity_at, state)"
-            " SELECT 'x:' || n, CASE WHEN n %% 5 = 0 THEN n END, 1, 1, '[]', '[]', '{}', '[]', 1, 100, 'GBP', now() - n * interval '1 second',"
+            " SELECT 'x:' || n, CASE WHEN n %% 5 = 0 THEN n END, 1, 1, '[]', '[]', '{}', '[]', 1, 100, 'GBP',"
+            " now() - n * interval '1 second',"
             " 'active'"
             " FROM generate_series(1000000, 1010000) AS n",
             {},
