@@ -35,6 +35,7 @@ def _process(database: DatabaseWrapper) -> int:
 
 def _is_there(process: int) -> bool:
     with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # a transaction sees one picture of who is there
         cursor.execute("SELECT pid FROM pg_stat_get_activity(%s)", [process])
         return bool(cursor.fetchall())
 
