@@ -17,6 +17,7 @@ from shop.api.problem_pages import refusals
 from shop.api.schema import schema
 from shop.core.problem_codes import EDGE
 from tests.api.helpers import Api, assert_problem, sell
+from tests.api.test_codes import make_code
 from tests.journeys.test_api_guest_buys import fill_in, pay, start
 
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
@@ -96,6 +97,9 @@ def test_what_is_answered_is_as_described(db: None) -> None:  # noqa: PLR0915 - 
     ask("PATCH", "cart", "cart", {"items": [{"sku_id": "MUG-1", "quantity": 9}]}, Prefer="handling=lenient")
     ask("GET", "cart?expand=page", "cart")
     ask("GET", "cart/count", "cart/count")
+    make_code()
+    ask("PUT", "cart/codes/WELCOME10?expand=totals", "cart/codes/{code}")
+    ask("DELETE", "cart/codes/WELCOME10", "cart/codes/{code}")
     ask("POST", "cart/moves", "cart/moves", {"moves": [{"sku_id": "MUG-1", "to": "saved"}]})
     ask("GET", "saved-items?expand=page", "saved-items")
     ask("POST", "cart/moves", "cart/moves", {"moves": [{"sku_id": "MUG-1", "to": "cart", "quantity": 1}]})
@@ -136,19 +140,14 @@ def test_what_is_answered_is_as_described(db: None) -> None:  # noqa: PLR0915 - 
     asked = customer("POST", "cart/merge", asking)
     seen.append((asked, "POST", "/api/v1/cart/merge"))
     assert asked.json()["question"]["items"]
-    asking = {"source": {"items": [{"sku_id": "MUG-1", "quantity": 3}]}, "policy": "prompt", "merge_id": "n"}
-    asked = customer("POST", "cart/merge", asking)
-    seen.append((asked, "POST", "/api/v1/cart/merge"))
-    assert asked.json()["question"]["items"]
     seen.append((customer("GET", "cart?expand=page"), "GET", "/api/v1/cart"))
     customer("PUT", "saved-items/MUG-1", {"quantity": 1})
     recorder.drain()
     User.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=True)
     seen.append((customer("GET", "saved-lines"), "GET", "/api/v1/saved-lines"))
-    customer("PUT", "saved-items/MUG-1", {"quantity": 1})
-    recorder.drain()
-    User.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=True)
-    seen.append((customer("GET", "saved-lines"), "GET", "/api/v1/saved-lines"))
+    preference = {"cart_reminder": False}
+    seen.append((customer("GET", "me/preferences"), "GET", "/api/v1/me/preferences"))
+    seen.append((customer("PATCH", "me/preferences", preference), "PATCH", "/api/v1/me/preferences"))
     ask("GET", "problems/malformed", "problems/{code}")
 
     for response, method, path in seen:
