@@ -44,10 +44,12 @@ def compare() -> int:
     restored, last_id = 0, 0
     while batch := list(records.filter(id__gt=last_id).order_by("id")[:BATCH]):
         last_id = batch[-1].id
+        missing: list[str] = []
         held = stream.versions([record.owner for record in batch])
         for record in batch:
             version = held.get(record.owner)
             if version is None:
+                missing.append(record.owner)
                 continue
             if version < record.version:
                 stored = to_fields(record)
@@ -56,4 +58,6 @@ def compare() -> int:
             else:
                 for order in record.ordered:
                     restoring.clear_order(record.owner, order)
+        # An older file may say that there was nothing to restore: that was before these were recorded.
+        stream.forget_none(missing)
     return restored

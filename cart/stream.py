@@ -303,6 +303,22 @@ def write_epoch(run: str) -> None:
     store.run(lambda client: client.set(keys.EPOCH, run))
 
 
+def forget_none(owners: Sequence[str]) -> None:
+    """Forget that PostgreSQL was found to hold nothing for these owners: one pipeline.
+
+    :raises CartsUnavailableError: if Redis cannot answer now.
+    """
+
+    def use(client: Client) -> None:
+        pipeline = redis.pipeline(client)
+        for owner in owners:
+            pipeline.delete(keys.asked(owner))
+        pipeline.execute()
+
+    if owners:
+        store.run(use)
+
+
 def versions(owners: Sequence[str]) -> dict[str, int]:
     """Tell the versions of those of these carts that Redis holds: one pipeline.
 

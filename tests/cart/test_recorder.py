@@ -284,3 +284,16 @@ def test_the_history_is_kept_for_its_days_or_not_at_all(settings: Any) -> None:
     recorder.drain()
     assert _record(ref).units == 2
     assert not CartEvent.objects.exists()
+
+
+def test_an_older_file_that_knows_of_no_cart_does_not_hide_a_recorded_one(cart_redis: redis.Redis) -> None:
+    make_sku()
+    ref = customer()
+    assert selectors.get_cart(ref=ref).version == 0
+    services.add_line(ref=ref, sku_id="MUG", quantity=2, now=NOW)
+    recorder.drain()
+    # The file was written between the first look and the first change.
+    cart_redis.delete(keys.cart(ref.owner))
+    assert selectors.get_cart(ref=ref).version == 0
+    comparing.compare()
+    assert quantities(selectors.get_cart(ref=ref)) == {"MUG": 2}
