@@ -87,6 +87,24 @@ def test_the_search_for_a_sku_uses_its_index() -> None:
     make_sku()
     put(customer(1))
     recorder.drain()
+    # Enough carts that the planner has something to choose between, whatever the table looked like before.
+    other = [{"sku_id": "OTHER", "quantity": 1}]
+    CartRecord.objects.bulk_create(
+        CartRecord(
+            owner=f"u:{n}",
+            user_id=n,
+            version=1,
+            content_version=1,
+            lines=other,
+            saved=other,
+            units=1,
+            currency="GBP",
+            last_activity_at=NOW,
+        )
+        for n in range(1_000, 3_000)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE cart_cartrecord")
     sql = (
         "SELECT id FROM cart_cartrecord WHERE jsonb_path_query_array(lines, '$[*].sku_id') @> '[\"MUG\"]'"
         " OR jsonb_path_query_array(saved, '$[*].sku_id') @> '[\"MUG\"]'"

@@ -176,7 +176,8 @@ def test_an_app_pays_with_a_payment_method(stripe: StripeStandIn) -> None:
     assert payment.order_number
     assert intent_of(stripe)["status"] == "succeeded"
     keys = [headers.get("idempotency-key") for method, _, _, headers in stripe.requests if method == "post"]
-    assert keys == [payment.payment_id, f"{payment.payment_id}-capture"]
+    # A slow answer may be asked for again: with the same key, which is what makes it harmless.
+    assert list(dict.fromkeys(keys)) == [payment.payment_id, f"{payment.payment_id}-capture"]
 
 
 def test_a_declined_payment_method_says_why(stripe: StripeStandIn) -> None:

@@ -55,7 +55,9 @@ def test_what_the_cart_holds_already_is_not_said_to_be_added() -> None:
 
 def test_nobody_puts_words_of_their_own_into_the_cart() -> None:
     told = pack_told(["Linen towel: out of stock, left out"])
-    page = Client().get("/cart/", {"stop": "ordered_again_partly", "told": told[:-1] + "A"})
+    page = Client().get(
+        "/cart/", {"stop": "ordered_again_partly", "told": told[:-1] + ("B" if told.endswith("A") else "A")}
+    )
     assert "Linen towel" not in page.content.decode()
     assert unpack_told("x" * 10_000) == ()
 

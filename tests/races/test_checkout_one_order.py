@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -15,7 +17,7 @@ from inventory import services as inventory
 from inventory.models import Reservation
 from shop.checkout import models, services
 from shop.checkout.models import FakeCharge, Order, Payment, WebhookEvent
-from shop.checkout.services import outcomes, paying, rows
+from shop.checkout.services import outcomes, paying, rows, starting
 from shop.core import clock
 from shop.core.errors import Refusal
 from tests.checkout.helpers import (
@@ -184,6 +186,14 @@ def test_twin_without_the_owners_turn_and_constraint_opens_many(monkeypatch: pyt
     ref = new_guest()
     put(ref, "MUG", 2)
     monkeypatch.setattr(rows, "serialize_owner", lambda _: None)
+    all_have_looked, true_choose = threading.Barrier(RIVALS), starting._choose
+
+    def choose(*seen: Any) -> Any:
+        with suppress(threading.BrokenBarrierError):
+            all_have_looked.wait(20)
+        return true_choose(*seen)
+
+    monkeypatch.setattr(starting, "_choose", choose)
     with without_constraints("checkout_checkout", "one_open_checkout_an_owner", "one_live_checkout_a_cart_content"):
         meet(RIVALS, lambda _: start(ref).checkout_id)
         assert models.Checkout.objects.count() > 1

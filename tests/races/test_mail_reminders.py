@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -64,8 +65,13 @@ def test_twin_without_claim_and_mark_mails_many_times(monkeypatch: pytest.Monkey
     claim = claim.replace("(state = 'due' OR (state = 'unknown' AND kind = 'order'))", "state <> 'sent'")
     monkeypatch.setattr(handing, "_CLAIM", claim)
     true_gates = reminding._pass_gates
+    all_have_claimed, has_met = threading.Barrier(WORKERS), threading.local()
 
     def pass_gates(message: Message, token: Any, at: Any) -> Any:
+        if not hasattr(has_met, "once"):
+            has_met.once = True
+            with suppress(threading.BrokenBarrierError):
+                all_have_claimed.wait(20)
         Message.objects.filter(pk=message.pk).exclude(state="sent").update(state="claimed", claim_token=token)
         return true_gates(message, token, at)
 
