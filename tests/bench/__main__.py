@@ -165,13 +165,20 @@ def main() -> int:
             found = purchases.run(running.shop, _sku_ids(running.shop), seconds=15, buyers=options.buyers)
         failures += found.failures
         reports += [f"## {server}", "", *_table(rows), "", *_purchase_lines(found, options.buyers), ""]
+        _write(reports)
     print("carts:", flush=True)  # noqa: T201
     reports += carts.report(carts.run(carts=options.carts, backlog=options.backlog))
+    _write(reports)
+    print("stock:", flush=True)  # noqa: T201
     reports += stock.alone(seconds=options.seconds)
-    report = "\n".join([*_heading(), *reports])
-    REPORT.write_text(report, encoding="utf-8")
-    print(report, *failures[:5], sep="\n")  # noqa: T201
+    _write(reports)
+    print(REPORT.read_text(encoding="utf-8"), *failures[:5], sep="\n")  # noqa: T201
     return 1 if failures else 0
+
+
+def _write(reports: Sequence[str]) -> None:
+    """Write what is known so far: a part that fails costs nothing of those before it."""
+    REPORT.write_text("\n".join([*_heading(), *reports]), encoding="utf-8")
 
 
 def _heading() -> list[str]:
