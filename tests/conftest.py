@@ -95,7 +95,7 @@ def _fresh_redis(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 def cart_redis() -> Iterator[redis.Redis]:
-    """Give a client of the cart's Redis, empty."""
+    """Give a client of the cart's Redis, empty. Workers share the server: no FLUSHALL, SCRIPT FLUSH or CONFIG here."""
     with redis.Redis.from_url(settings.CART.redis_url, decode_responses=True) as client:
         yield client
 

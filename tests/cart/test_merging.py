@@ -91,7 +91,7 @@ def test_the_tombstone_survives_the_loss_of_redis(cart_redis: redis.Redis) -> No
     services.add_line(ref=guest, sku_id="MUG", quantity=2, now=NOW)
     services.merge_guest_cart(guest_ref=guest, user_id=7, now=NOW)
     recorder.drain()
-    cart_redis.flushall()
+    cart_redis.flushdb()
 
     assert CartRecord.objects.get(owner=guest.owner).state == "merged"
     assert selectors.get_cart(ref=guest).state is CartState.MERGED

@@ -91,7 +91,7 @@ def test_bought_lines_never_come_back_when_redis_loses_the_cart(cart_redis: redi
     services.add_line(ref=ref, sku_id="B", quantity=1, now=NOW)
     # The recorder wakes late: its newest snapshot still has the ordered line.
     recorder.drain()
-    cart_redis.flushall()
+    cart_redis.flushdb()
 
     assert quantities(selectors.get_cart(ref=ref)) == {"B": 1}
     services.clear_ordered(ref=ref, content_version=ordered.content_version, order_number="ord_1")
@@ -106,7 +106,7 @@ def test_bought_lines_do_not_come_back_with_an_older_file_of_redis(cart_redis: r
     old = cart_redis.hgetall(keys.cart(ref.owner))
     _order(ref, ordered)
     services.clear_ordered(ref=ref, content_version=ordered.content_version, order_number="ord_1")
-    cart_redis.flushall()
+    cart_redis.flushdb()
     cart_redis.hset(keys.cart(ref.owner), mapping=dict(old))  # type: ignore[arg-type]  # texts, both
 
     comparing.compare()
@@ -125,7 +125,7 @@ def test_many_orders_later_none_of_them_is_taken_for_new(cart_redis: redis.Redis
     recorder.drain()
     comparing.compare()
     assert quantities(selectors.get_cart(ref=ref)) == {"MUG": 30}
-    cart_redis.flushall()
+    cart_redis.flushdb()
     assert quantities(selectors.get_cart(ref=ref)) == {"MUG": 30}
 
 

@@ -137,7 +137,7 @@ def test_a_lost_group_is_made_again_from_the_first_entry(cart_redis: redis.Redis
     make_sku()
     ref = customer()
     recorder.drain()
-    cart_redis.flushall()
+    cart_redis.flushdb()
     services.add_line(ref=ref, sku_id="MUG", quantity=3, now=NOW)
 
     assert len(stream.read_new(consumer="one", count=10)) == 1
@@ -171,11 +171,11 @@ def test_carts_come_back_after_redis_lost_everything(cart_redis: redis.Redis) ->
     services.save_line(ref=ref, sku_id="A", quantity=1, now=NOW)
     before = selectors.get_cart_and_saved(ref=ref)
     recorder.drain()
-    cart_redis.flushall()
+    cart_redis.flushdb()
 
     assert selectors.get_cart_and_saved(ref=ref) == before
 
-    cart_redis.flushall()
+    cart_redis.flushdb()
     change = services.add_line(ref=ref, sku_id="B", quantity=1, now=NOW)
     assert quantities(change.cart) == {"A": 1, "B": 1}
     assert change.cart.version > before[0].version
@@ -191,7 +191,7 @@ def test_restoring_never_overwrites_what_was_added_meanwhile(
     ref = customer()
     services.add_line(ref=ref, sku_id="A", quantity=1, now=NOW)
     recorder.drain()
-    cart_redis.flushall()
+    cart_redis.flushdb()
     real = store.restore
 
     def rival(**arguments: object) -> bool:

@@ -151,6 +151,17 @@ def test_a_full_redis_refuses_changes_whole_and_still_reads(own_redis: OwnRedis)
     assert quantities(services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW).cart) == {"MUG": 4}
 
 
+@pytest.mark.django_db
+def test_nobody_notices_that_the_server_forgot_its_scripts(own_redis: OwnRedis) -> None:
+    make_sku()
+    ref = customer()
+    services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    with redis.Redis(port=own_redis.port) as client:
+        client.script_flush()
+    services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    assert quantities(selectors.get_cart(ref=ref)) == {"MUG": 2}
+
+
 def test_a_server_that_evicts_is_refused(own_redis: OwnRedis) -> None:
     assert carts_are_never_evicted() == []
     with redis.Redis(port=own_redis.port) as client:

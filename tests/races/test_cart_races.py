@@ -136,7 +136,7 @@ def test_many_readers_of_an_empty_redis_ask_postgresql_once(
     ref = customer()
     services.add_line(ref=ref, sku_id="A", quantity=3, now=NOW)
     recorder.drain()
-    cart_redis.flushall()
+    cart_redis.flushdb()
     asked: list[str] = []
     real = restoring.find_record
 
@@ -156,7 +156,7 @@ def test_without_the_claim_every_reader_would_ask(cart_redis: redis.Redis, monke
     ref = customer()
     services.add_line(ref=ref, sku_id="A", quantity=3, now=NOW)
     recorder.drain()
-    cart_redis.flushall()
+    cart_redis.flushdb()
     together = threading.Barrier(RIVALS)
     asked: list[str] = []
     real = restoring.find_record

@@ -71,7 +71,7 @@ def test_twin_without_claim_and_mark_mails_many_times(monkeypatch: pytest.Monkey
         if not hasattr(has_met, "once"):
             has_met.once = True
             with suppress(threading.BrokenBarrierError):
-                all_have_claimed.wait(20)
+                all_have_claimed.wait(3)
         Message.objects.filter(pk=message.pk).exclude(state="sent").update(state="claimed", claim_token=token)
         return true_gates(message, token, at)
 
