@@ -116,6 +116,10 @@ def read_missing(ref: CartRef) -> tuple[store.Fields, store.Fields]:
         if claim == "none":
             return {}, {}
         if claim == "mine" or time.monotonic() > ends:
+            # Another may have brought it back between this caller's look and its claim.
+            fields = store.read_both(ref.owner)
+            if fields[0]:
+                return fields
             if not restore(ref):
                 store.remember_none(ref.owner)
                 return {}, {}
