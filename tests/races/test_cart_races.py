@@ -162,15 +162,12 @@ def test_without_the_claim_every_reader_would_ask(cart_redis: redis.Redis, monke
     asked: list[str] = []
     real = restoring.find_record
 
-    def claim(owner: str) -> str:
-        together.wait(timeout=20)
-        return "mine"
-
     def count(ref: CartRef) -> restoring.Stored | None:
+        together.wait(timeout=20)  # nobody has restored it before everybody has asked
         asked.append(ref.owner)
         return real(ref)
 
-    monkeypatch.setattr(store, "claim_restore", claim)
+    monkeypatch.setattr(store, "claim_restore", lambda _: "mine")
     monkeypatch.setattr(restoring, "find_record", count)
     meet(RIVALS, lambda _: selectors.get_cart(ref=ref))
     assert len(asked) == RIVALS
