@@ -14,8 +14,8 @@ Fixtures
     `run_process`    `with run_process([...], env={...}) as process:` runs a real process against this worker's
                      database and Redis; ended, with its group, when the block ends. `process.output()` is what it
                      wrote, `process.wait_for("text")` waits for that text.
-    `web_server`     the URL of a real granian on a free port against this worker's database. Commits, so the test
-                     runs with `transactional_db` (asked for by the fixture).
+    `web_server`     the URL of a real granian on a free port against this worker's database, shared by the tests of
+                     a worker. Commits, so the test runs with `transactional_db` (asked for by the fixture).
 
 Marks
     `browser` `race` `fault` `bench`, see pyproject.toml. `browser` tests are skipped, with the reason, where there is
@@ -35,6 +35,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -71,14 +72,20 @@ def pytest_unconfigure() -> None:
     _servers.close()
 
 
+@pytest.hookimpl(trylast=True)  # after the order was drawn
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a browser where there is none."""
+    """Put the long ones first, so that no worker is left with one at the end; skip what needs a browser we have not."""
+    items.sort(key=_is_short)
     if Path(CHROMIUM).exists():
         return
     skip = pytest.mark.skip(reason=f"no Chromium at {CHROMIUM}: install it, or set CHROMIUM")
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(skip)
+
+
+def _is_short(item: pytest.Item) -> bool:
+    return not (item.get_closest_marker("browser") or item.path.parent.name == "embedded")
 
 
 @pytest.fixture(autouse=True)
@@ -210,20 +217,68 @@ def run_process(transactional_db: None) -> RunProcess:
     return run
 
 
+@pytest.fixture(scope="session")
+def _web_servers(django_db_setup: None) -> Iterator[dict[str, Any]]:
+    """Keep the web server that is running, if one is, by what the environment said; ended before the database goes."""
+    kept: dict[str, Any] = {"stack": ExitStack()}
+    yield kept
+    kept["stack"].close()
+
+
 @pytest.fixture
-def web_server(run_process: RunProcess) -> Iterator[str]:
-    """Run granian on a free port and give its URL, without a slash at the end."""
+def web_server(_web_servers: dict[str, Any], transactional_db: None) -> Iterator[str]:
+    """Give the URL of a granian, without a slash at the end.
+
+    One serves all tests of this worker that want the same environment: it keeps nothing of them but what follows from
+    values. The test's data goes only when nobody is asking the database any more.
+    """
+    wanted = {name: value for name, value in os.environ.items() if _ENVIRONMENT.get(name) != value}
+    wanted = {name: value for name, value in wanted.items() if name not in _NOT_THE_SERVERS}
+    if _web_servers.get("environment") != wanted or has_ended(_web_servers["process"].process):
+        _web_servers["stack"].close()
+        _web_servers["url"], _web_servers["process"] = _web_servers["stack"].enter_context(_serving())
+        _web_servers["environment"] = wanted
+    yield _web_servers["url"]
+    wait_until_nobody_asks()
+
+
+# What pytest and the browser's driver set, and no process of the shop reads.
+_NOT_THE_SERVERS = {"PYTEST_CURRENT_TEST", "DJANGO_ALLOW_ASYNC_UNSAFE"}
+_ENVIRONMENT = dict(os.environ)
+
+
+@contextmanager
+def _serving() -> Iterator[tuple[str, RunningProcess]]:
+    """Run granian on a free port; give its URL and process."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     argv = ["python", "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
     argv += ["--workers", "1", "--blocking-threads", "4", "--log-level", "warning", "shop.wsgi:application"]
-    with run_process(argv, env={"BASE_URL": url}, grace_seconds=3) as process:
+    with running_process(argv, env={**process_environment(), "BASE_URL": url}, grace_seconds=3) as process:
         until = time.monotonic() + 20
         while not _answers(url):
             assert not has_ended(process.process), process.output()
             assert time.monotonic() < until, f"no answer:\n{process.output()}"
             time.sleep(0.05)
-        yield url
+        yield url, process
+
+
+def wait_until_nobody_asks(*, seconds: float = 10) -> None:
+    """Wait until no other session of this worker's database is at work.
+
+    :raises AssertionError: if one still is after so many seconds.
+    """
+    until = time.monotonic() + seconds
+    quiet = 0
+    while quiet < 3:
+        assert time.monotonic() < until, f"a session is still at work after {seconds} s"
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle'"
+            )
+            quiet = quiet + 1 if cursor.fetchone() == (0,) else 0
+        time.sleep(0.01)
 
 
 def _answers(url: str) -> bool:

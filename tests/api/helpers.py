@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import redis
+from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client
 
@@ -107,3 +111,20 @@ def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:
     assert body["instance"].startswith("urn:request:")
     assert response.headers["Cache-Control"] == "no-store"
     return body
+
+
+@contextmanager
+def commands(client: redis.Redis) -> Iterator[list[str]]:
+    """Gather the commands that the cart's Redis is sent from outside (not by scripts)."""
+    seen: list[str] = []
+    database = int(settings.CART.redis_url.rpartition("db=")[2] or settings.CART.redis_url.rpartition("/")[2] or 0)
+    client.ping()  # connects; its greeting is not counted
+    with redis.Redis.from_url(settings.CART.redis_url) as other, other.monitor() as monitor:
+        yield seen
+        client.echo("the end")
+        for command in monitor.listen():
+            name = command["command"].split()[0].upper()
+            if name == "ECHO" and command["db"] == database:  # another worker watches the same server
+                break
+            if command["client_type"] != "lua" and command["db"] == database:
+                seen.append(name)

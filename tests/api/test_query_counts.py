@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import redis
-from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from shop.accounts.models import User
-from tests.api.helpers import Api, sell
+from tests.api.helpers import Api, commands, sell
 
 PASSWORD = "trolley-demo-1"
-
-
-@contextmanager
-def commands(client: redis.Redis) -> Iterator[list[str]]:
-    """Gather the commands that the cart's Redis is sent from outside (not by scripts)."""
-    seen: list[str] = []
-    database = int(settings.CART.redis_url.rpartition("db=")[2] or settings.CART.redis_url.rpartition("/")[2] or 0)
-    client.ping()  # connects; its greeting is not counted
-    with redis.Redis.from_url(settings.CART.redis_url) as other, other.monitor() as monitor:
-        yield seen
-        client.echo("the end")
-        for command in monitor.listen():
-            name = command["command"].split()[0].upper()
-            if name == "ECHO" and command["db"] == database:  # another worker watches the same server
-                break
-            if command["client_type"] != "lua" and command["db"] == database:
-                seen.append(name)
 
 
 @pytest.fixture

@@ -38,16 +38,19 @@ class Visitor:
             self.page.get_by_text("Cart:").first.wait_for()
 
     def check(self, state: str = "") -> None:
-        """Let axe look at the page, and measure whether it scrolls sideways."""
+        """Let axe look at the page, and see that it does not scroll sideways."""
         found = Axe().run(self.page, options={"runOnly": TAGS, "resultTypes": ["violations", "incomplete"]})
         faults = [
             f"{fault['id']}: {[node['html'][:160] for node in fault['nodes']]}"
             for fault in found.response["violations"]
         ]
-        where = f"{state} {self.page.url}"
-        assert not faults, f"{where}\n" + "\n".join(faults)
+        assert not faults, f"{state} {self.page.url}\n" + "\n".join(faults)
+        self.check_room(state)
+
+    def check_room(self, state: str = "") -> None:
+        """See that the page does not scroll sideways."""
         wide, room = self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-        assert wide <= room, f"{where} scrolls sideways: {wide} in {room}"
+        assert wide <= room, f"{state} {self.page.url} scrolls sideways: {wide} in {room}"
 
 
 Open = Callable[..., Visitor]

@@ -17,12 +17,17 @@ from tests.web.helpers import ADDRESS, sell, set_price, set_stock, stop_selling
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-LOOKS = [(width, scheme) for width in (1280, 360, 320) for scheme in ("light", "dark")]
+# Colors follow from the scheme and what is shown from the width, so three looks see all of both.
+LOOKS = [(1280, "light"), (1280, "dark"), (360, "light")]
+WIDTHS = (1280, 360, 320)
 PASSWORD = "long enough to be safe"
 
 
 def look(visitor: Visitor, state: str) -> None:
-    """Check the present page in every look."""
+    """Check the present page in every look, and its room at every width."""
+    for width in WIDTHS:
+        visitor.page.set_viewport_size({"width": width, "height": 800})
+        visitor.check_room(f"{state}, {width} px:")
     for width, scheme in LOOKS:
         visitor.page.set_viewport_size({"width": width, "height": 800})
         # Without motion, so that no color is caught half way from one scheme to the other.
