@@ -20,6 +20,7 @@ from shop.checkout.conf import StripeConf
 from shop.checkout.errors import GatewayUnavailableError, PaymentDeclinedError, WebhookRefusedError
 from shop.checkout.gateways import gateway
 from shop.checkout.gateways import stripe as stripe_gateway
+from shop.checkout.gateways import stripe_api
 from shop.checkout.gateways.breaker import FAILURES
 from shop.checkout.gateways.port import GatewayDownError, GatewayTimeoutError
 from shop.checkout.types import PaymentView
@@ -36,7 +37,7 @@ SECRET = "whsec_new"
 @pytest.fixture
 def stripe(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[StripeStandIn]:
     """Let the shop be paid through a fresh account."""
-    monkeypatch.setattr(stripe_gateway, "READ_SECONDS", 0.4)
+    monkeypatch.setattr(stripe_api, "READ_SECONDS", 0.4)
     with stripe_stand_in() as account:
         settings.STRIPE = StripeConf(secret_key="sk_test_0123456789", api_base=account.url)
         settings.CHECKOUT = replace(settings.CHECKOUT, gateway="stripe", webhook_secret=f"{SECRET}, whsec_old")

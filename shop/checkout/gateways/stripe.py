@@ -11,17 +11,16 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
-import requests
 import stripe
 import structlog
 
 from shop.checkout.conf import StripeConf, conf
 from shop.checkout.errors import WebhookRefusedError
 from shop.checkout.gateways import signing
-from shop.checkout.gateways.breaker import Breaker
-from shop.checkout.gateways.port import Charge, GatewayDownError, GatewayEvent, GatewayTimeoutError, Outcome
+from shop.checkout.gateways.port import Charge, GatewayEvent, GatewayTimeoutError, Outcome
+from shop.checkout.gateways.stripe_api import StripeApi
 from shop.checkout.gateways.stripe_reading import HOSTED, Reader
 from shop.checkout.types import PaymentState
 from shop.core import clock
@@ -29,9 +28,6 @@ from shop.core.errors import ErrorDetail, RejectedError
 
 log = structlog.get_logger(__name__)
 
-API_VERSION = "2026-10-28.endive"
-"""The shapes that `stripe_reading` reads; a newer library does not change them."""
-CONNECT_SECONDS, READ_SECONDS = 2, 5
 PAGES = 5
 PAGE = 100
 SESSION_SECONDS = 31 * 60
@@ -43,7 +39,7 @@ _METHOD = re.compile(r"pm_[A-Za-z0-9_]{4,200}", re.ASCII)
 
 
 class StripeGateway:
-    """One Stripe account. Requests repeat themselves once, under the same idempotency key."""
+    """One Stripe account."""
 
     name = "stripe"
 
@@ -52,14 +48,7 @@ class StripeGateway:
         self.account = settings.account
         self.is_live = settings.is_live
         self._reader = Reader(settings.account)
-        self._breaker = Breaker()
-        self._client = stripe.StripeClient(
-            settings.secret_key,
-            stripe_version=API_VERSION,
-            base_addresses={"api": settings.api_base},
-            max_network_retries=1,
-            http_client=stripe.RequestsClient(timeout=(CONNECT_SECONDS, READ_SECONDS)),
-        )
+        self._api = StripeApi(settings)
 
     def check_token(self, token: str) -> None:
         """Take `hosted`, or the id of a PaymentMethod.
@@ -80,7 +69,7 @@ class StripeGateway:
         money = {"currency": charge.amount.currency.lower()}
         if charge.token == HOSTED:
             price = money | {"unit_amount": charge.amount.minor, "product_data": {"name": charge.title}}
-            found = self._post(
+            found = self._api.post(
                 "/v1/checkout/sessions",
                 key=charge.key,
                 mode="payment",
@@ -94,7 +83,7 @@ class StripeGateway:
             )
             return self._known(self._reader.session(found))
         try:
-            found = self._post(
+            found = self._api.post(
                 "/v1/payment_intents",
                 key=charge.key,
                 amount=charge.amount.minor,
@@ -117,8 +106,8 @@ class StripeGateway:
         if not reference:
             return self._search(key, since or clock.now() - timedelta(hours=2))
         if reference.startswith("cs_"):
-            return self._reader.session(self._get(f"/v1/checkout/sessions/{reference}", expand=_SESSION))
-        return self._reader.intent(self._get(f"/v1/payment_intents/{reference}", expand=["latest_charge"]))
+            return self._reader.session(self._api.get(f"/v1/checkout/sessions/{reference}", expand=_SESSION))
+        return self._reader.intent(self._api.get(f"/v1/payment_intents/{reference}", expand=["latest_charge"]))
 
     def cancel(self, *, key: str, reference: str = "", since: datetime | None = None) -> Outcome | None:
         """End a payment that is not decided; money that is held already is decided."""
@@ -130,7 +119,7 @@ class StripeGateway:
             f"/v1/checkout/sessions/{reference}/expire" if is_page else f"/v1/payment_intents/{known.reference}/cancel"
         )
         try:
-            self._post(path, key=f"{key}-cancel")
+            self._api.post(path, key=f"{key}-cancel")
         except stripe.InvalidRequestError as error:  # decided in between
             log.info("stripe_not_canceled", code=error.code)
         return self.find(key=key, reference=reference or known.reference)
@@ -141,7 +130,7 @@ class StripeGateway:
         if not known.needs_capture:
             return known
         try:
-            self._post(f"/v1/payment_intents/{known.reference}/capture", key=f"{key}-capture")
+            self._api.post(f"/v1/payment_intents/{known.reference}/capture", key=f"{key}-capture")
         except stripe.InvalidRequestError as error:  # captured or canceled in between
             log.warning("stripe_not_captured", code=error.code)
         return self._known(self.find(key=key, reference=known.reference))
@@ -151,9 +140,9 @@ class StripeGateway:
         known = self._known(self.find(key=key, reference=reference))
         intent = known.reference
         if known.needs_capture:
-            self._post(f"/v1/payment_intents/{intent}/cancel", key=f"{key}-cancel")
+            self._api.post(f"/v1/payment_intents/{intent}/cancel", key=f"{key}-cancel")
         elif known.state is PaymentState.SUCCEEDED:
-            self._post("/v1/refunds", key=f"{key}-refund", payment_intent=intent)
+            self._api.post("/v1/refunds", key=f"{key}-refund", payment_intent=intent)
         after = self._known(self.find(key=key, reference=intent))
         is_let_go = after.state is PaymentState.FAILED and after.reason == "canceled"
         return Outcome(**_fields(after) | {"state": PaymentState.REFUNDED, "reason": ""}) if is_let_go else after
@@ -217,7 +206,7 @@ class StripeGateway:
         expand = ["data.latest_charge"] if path.endswith("intents") else ["data.payment_intent"]
         for _ in range(PAGES):
             created = {"gte": int((since - EARLY).timestamp())}
-            page = self._get(path, created=created, limit=PAGE, expand=expand, **after)
+            page = self._api.get(path, created=created, limit=PAGE, expand=expand, **after)
             rows = page.get("data") or []
             yield from rows
             if page.get("has_more") is not True or not rows:
@@ -245,39 +234,6 @@ class StripeGateway:
             raise GatewayTimeoutError
         return read
 
-    def _get(self, path: str, **params: Any) -> Mapping[str, Any]:  # noqa: ANN401 - Stripe's
-        return self._request("get", path, **params)
-
-    def _post(self, path: str, *, key: str, **params: Any) -> Mapping[str, Any]:  # noqa: ANN401 - Stripe's
-        return self._request("post", path, idempotency_key=key, **params)
-
-    def _request(self, method: str, path: str, **params: Any) -> Mapping[str, Any]:  # noqa: ANN401 - Stripe's
-        """Ask Stripe, unless it has not answered for a while.
-
-        :raises GatewayDownError: if it was not reached or did nothing.
-        :raises GatewayTimeoutError: if it may have done what was asked.
-        :raises StripeError: a card that was declined, or a request that Stripe does not take.
-        """
-        if not self._breaker.may_ask():
-            raise GatewayDownError
-        try:
-            answer = self._client.raw_request(method, path, **params)
-        except stripe.APIConnectionError as error:
-            self._breaker.failed()
-            raise (GatewayDownError if _never_sent(error) else GatewayTimeoutError) from error
-        except (stripe.CardError, stripe.InvalidRequestError):
-            self._breaker.answered()
-            raise
-        except (stripe.RateLimitError, stripe.AuthenticationError, stripe.PermissionError) as error:
-            log.error("stripe_refuses_us", kind=type(error).__name__, request=error.request_id)  # noqa: TRY400 - no trace is needed
-            raise GatewayDownError from error
-        except stripe.StripeError as error:  # its own failure: nobody knows what it did
-            self._breaker.failed()
-            log.warning("stripe_failed", status=error.http_status, request=error.request_id)
-            raise GatewayTimeoutError from error
-        self._breaker.answered()
-        return cast("Mapping[str, Any]", answer.data)
-
 
 _UNDECIDED = (PaymentState.PROCESSING, PaymentState.REQUIRES_ACTION)
 _SESSION = ["payment_intent", "payment_intent.latest_charge"]
@@ -288,14 +244,6 @@ def _declined(error: stripe.CardError) -> Mapping[str, Any]:
     body = error.json_body if isinstance(error.json_body, dict) else {}
     found = body.get("error", {}).get("payment_intent")
     return found if isinstance(found, dict) else {}
-
-
-def _never_sent(error: stripe.APIConnectionError) -> bool:
-    """Tell whether no connection came about, so that Stripe knows nothing of the request."""
-    cause = error.__cause__
-    if isinstance(cause, requests.ConnectTimeout):
-        return True
-    return isinstance(cause, requests.ConnectionError) and "NewConnectionError" in repr(cause)
 
 
 def _fields(outcome: Outcome) -> dict[str, Any]:
