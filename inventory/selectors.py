@@ -24,6 +24,8 @@ VIEW_COLUMNS = """
        FROM inventory_reservationline l WHERE l.reservation_id = r.id)
 """
 """What `read_view` reads, of a reservation called `r`."""
+RESERVATION_ROWS = "inventory_reservation r"
+"""Reservations (`r`: `id`), for another app's statement that shows them beside its own rows."""
 
 KEPT_UNTIL = """(
   SELECT r.expires_at FROM inventory_reservation r

@@ -30,6 +30,8 @@ _CARD = "s.sku_id, s.options, s.is_sellable, t.title, t.slug"
 """What `_read_card` reads."""
 SKU_ROWS = "catalog_sku s JOIN catalog_product t ON t.id = s.product_id"
 """SKUs (`s`: `sku_id`) with their products (`t`: `slug`, `category`), for other apps' statements about them."""
+CARD_JSON = "json_build_array(s.sku_id, s.options::text, s.is_sellable, t.title, t.slug)"
+"""A card as one value of such a statement: `read_card`."""
 _CARDS = f"SELECT {_CARD} FROM {SKU_ROWS} WHERE s.sku_id = ANY(%(sku_ids)s)"  # noqa: S608 - constants
 
 
@@ -54,6 +56,11 @@ def list_cards_with(
         return {}
     sql = _CARDS.replace(" FROM", f", {column} FROM", 1)
     return {row[0]: (_read_card(*row[:-1]), row[-1]) for row in prepared(sql, {**params, "sku_ids": wanted})}
+
+
+def read_card(found: Sequence[Any]) -> SkuCard:
+    """Read the value of `CARD_JSON`."""
+    return _read_card(*found)
 
 
 def _possible(sku_ids: Collection[str]) -> list[str]:

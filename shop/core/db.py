@@ -12,11 +12,13 @@ from typing import Any, ParamSpec, TypeVar
 import psycopg
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.backends.utils import CursorDebugWrapper
+from django.db.models import Model
 
 from shop.core.errors import BusyError, UnavailableError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+M = TypeVar("M", bound=Model)
 
 TRIES = 3
 FIRST_PAUSE_SECONDS = 0.05
@@ -63,6 +65,27 @@ def prepared(sql: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> list[t
         cursor.execute(sql, params)
         found: list[tuple[Any, ...]] = cursor.fetchall()
         return found
+
+
+def columns_of(model: type[Model], alias: str) -> str:
+    """List all columns of a table that a statement calls `alias`, in the order that `instance_of` reads."""
+    return ", ".join(f"{alias}.{field.column}" for field in model._meta.concrete_fields)  # noqa: SLF001 - documented
+
+
+def instance_of(model: type[M], values: Sequence[Any]) -> M:
+    """Make an instance of a row of `columns_of`, as the ORM does, of what `prepared` or `rows` gave."""
+    names, converters = _shape(model)
+    read = list(values)
+    for position, convert in converters:
+        read[position] = convert(read[position], None, connection)
+    return model.from_db(connection.alias, names, read)
+
+
+@functools.cache
+def _shape(model: type[Model]) -> tuple[list[str], tuple[tuple[int, Any], ...]]:
+    fields = model._meta.concrete_fields  # noqa: SLF001 - documented
+    converters = tuple((n, field.from_db_value) for n, field in enumerate(fields) if hasattr(field, "from_db_value"))
+    return [field.attname for field in fields], converters
 
 
 def sqlstate(error: BaseException) -> str:

@@ -18,9 +18,8 @@ from inventory.models import StockItem
 from shop.checkout import models, selectors, services
 from shop.checkout.conf import StripeConf
 from shop.checkout.errors import GatewayUnavailableError, PaymentDeclinedError, WebhookRefusedError
-from shop.checkout.gateways import gateway
+from shop.checkout.gateways import gateway, stripe_api
 from shop.checkout.gateways import stripe as stripe_gateway
-from shop.checkout.gateways import stripe_api
 from shop.checkout.gateways.breaker import FAILURES
 from shop.checkout.gateways.port import GatewayDownError, GatewayTimeoutError
 from shop.checkout.types import PaymentView

@@ -112,13 +112,7 @@ def start_checkout(
     written = _write(start, now) if row is not None else _write_behind_lane(start, now)
     if written.is_new:
         hoarding.note_start(network_address=network_address, checkout_id=written.checkout_id, now=now)
-    view = selectors.get_checkout(
-        checkout_id=written.checkout_id,
-        principal=principal,
-        now=now,
-        reservation=written.reservation,
-        is_new=written.is_new,
-    )
+    view = selectors.get_checkout(checkout_id=written.checkout_id, principal=principal, now=now)
     return view, written.is_new
 
 
