@@ -48,6 +48,15 @@ class CodeUsedUpError(RejectedError):
 
 
 @dataclass(eq=False)
+class PromotionUsedUpError(ConflictError):
+    """All uses of the promotion are taken, or this customer's. Checkout answers it with the total without it."""
+
+    code: ClassVar[str] = "promotion_used_up"
+
+    label: str = ""
+
+
+@dataclass(eq=False)
 class CodeMinimumError(RejectedError):
     """What the code covers costs less than it asks for."""
 

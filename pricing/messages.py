@@ -42,6 +42,12 @@ def _code_used_up(refusal: errors.CodeUsedUpError) -> Words:
 
 
 @words.register
+def _promotion_used_up(refusal: errors.PromotionUsedUpError) -> Words:
+    text = _("“%(name)s” has been used up.") % {"name": refusal.label}
+    return Words(_("Offer used up"), text)
+
+
+@words.register
 def _code_minimum(refusal: errors.CodeMinimumError) -> Words:
     text = _("This discount code needs items worth at least %(minimum)s.")
     return Words(_("Not enough for this discount code"), text % {"minimum": format_money(refusal.minimum)})

@@ -70,11 +70,13 @@ def quote(
     owner: str = "",
     code_ids: Sequence[int] = (),
     prices: Mapping[str, Money] | None = None,
+    customer_key: str = "",
 ) -> PriceQuote:
     """Price a cart at `now` with the promotions and codes that apply: two queries, whatever the number of SKUs.
 
     `owner` is whose cart it is (`u:42`, `g:…`), `code_ids` are the codes entered in it. `prices` spares a query where
-    the caller has the prices of this moment.
+    the caller has the prices of this moment. `customer_key` is whose uses of codes and promotions are counted together,
+    if it is not the owner's own.
 
     :raises ValueError: if a quantity is below 1.
     """
@@ -82,7 +84,9 @@ def quote(
     if prices is None:
         prices = current_prices(sku_ids=sku_ids, currency=currency, now=now, owner=owner)
     reductions, off = (
-        list_reductions(sku_ids=sku_ids, currency=currency, owner=owner, code_ids=code_ids, now=now)
+        list_reductions(
+            sku_ids=sku_ids, currency=currency, owner=owner, code_ids=code_ids, now=now, customer_key=customer_key
+        )
         if demands
         else ((), ())
     )

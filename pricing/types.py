@@ -58,6 +58,8 @@ class Reduction:
     code_id: int | None = None
     label: str = ""
     """The code as it may be shown: a personal one by its beginning only."""
+    is_counted: bool = False
+    """The promotion has a limit: a use of it has to be claimed."""
 
 
 @dataclass(frozen=True, slots=True)

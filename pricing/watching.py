@@ -1,4 +1,4 @@
-"""Reads for those who watch over codes: do their counters agree with their uses, and which claims are still open."""
+"""Reads for those who watch over codes and promotions: do counters agree with uses, and which claims are still open."""
 
 from __future__ import annotations
 
@@ -8,32 +8,41 @@ from shop.core.db import rows
 
 # One statement sees one moment, and whoever claims or releases moves counter and row together.
 _DRIFTS = """
-SELECT c.id, c.label, c.used, count(r.id) FROM pricing_discountcode c
+SELECT 'code', c.id, c.label, c.used, count(r.id) FROM pricing_discountcode c
   LEFT JOIN pricing_redemption r ON r.code_id = c.id AND r.released_at IS NULL
- GROUP BY c.id HAVING c.used <> count(r.id) ORDER BY c.id
+ GROUP BY c.id HAVING c.used <> count(r.id)
+ UNION ALL
+SELECT 'promotion', p.id, p.name, p.used, count(u.id) FROM pricing_promotion p
+  LEFT JOIN pricing_promotionuse u ON u.promotion_id = p.id AND u.released_at IS NULL
+ GROUP BY p.id HAVING p.used <> count(u.id)
+ ORDER BY 1, 2
 """
 _OPEN = """
-SELECT DISTINCT checkout_id FROM pricing_redemption
+SELECT checkout_id FROM pricing_redemption
  WHERE released_at IS NULL AND order_number = '' AND claimed_at < now() - make_interval(secs => %(seconds)s)
- ORDER BY checkout_id
+ UNION
+SELECT checkout_id FROM pricing_promotionuse
+ WHERE released_at IS NULL AND order_number = '' AND claimed_at < now() - make_interval(secs => %(seconds)s)
+ ORDER BY 1
 """
 
 
 @dataclass(frozen=True, slots=True)
-class CodeDrift:
-    """A code whose counter is not the number of its uses."""
+class UseDrift:
+    """A code or a promotion (`kind`) whose counter is not the number of its uses."""
 
-    code_id: int
+    kind: str
+    subject_id: int
     label: str
     used: int
     live: int
 
 
-def list_drifts() -> tuple[CodeDrift, ...]:
-    """List codes whose counters differ from their uses."""
-    return tuple(CodeDrift(*row) for row in rows(_DRIFTS))
+def list_drifts() -> tuple[UseDrift, ...]:
+    """List codes and promotions whose counters differ from their uses."""
+    return tuple(UseDrift(*row) for row in rows(_DRIFTS))
 
 
 def list_open_claims(*, older_than_seconds: int) -> tuple[str, ...]:
-    """List checkouts that have claimed a code so long ago and have not ordered."""
+    """List checkouts that have claimed a code or a promotion so long ago and have not ordered."""
     return tuple(row[0] for row in rows(_OPEN, {"seconds": older_than_seconds}))

@@ -16,12 +16,12 @@ from django.utils.translation import gettext_lazy as _
 
 from pricing import selectors
 from pricing.conf import conf
-from pricing.models import CustomerSegment, Promotion
+from pricing.models import CustomerSegment, Promotion, PromotionUse
 from pricing.types import Demand, PriceQuote, ReductionKind
 from shop.catalog import selectors as catalog
 from shop.core import clock
 from shop.core.money import Money
-from shop.core.staff import FreshForm, QuickListAdmin
+from shop.core.staff import FreshForm, QuickListAdmin, ReadOnlyAdmin
 from shop.core.templatetags.trolley import format_money
 
 _ALL = 100
@@ -48,6 +48,10 @@ class PromotionForm(FreshForm):
         wanted = given.get("sku_ids") or []
         if missing := sorted(set(wanted) - set(catalog.list_cards(sku_ids=wanted))):
             self.add_error("sku_ids", _("There is no SKU %(ids)s.") % {"ids": ", ".join(missing)})
+        # The row is locked by now (`FreshForm`), so nobody uses one more before this is saved.
+        most, used = given.get("max_uses"), self.instance.used if self.instance.pk else 0
+        if most is not None and most < used:
+            self.add_error("max_uses", _("It has been used %(used)d times already.") % {"used": used})
         return cleaned
 
 
@@ -90,7 +94,10 @@ class PromotionAdmin(QuickListAdmin):
     """Promotions. One that ever ran is kept: switch it off, or set an end."""
 
     form = PromotionForm
-    list_display = ("name", "rule", "scope", "segment", "needs_code", "is_active", "valid_from", "valid_until")
+    list_display = (
+        *("name", "rule", "scope", "segment", "needs_code", "uses", "is_active", "valid_from", "valid_until"),
+    )
+    readonly_fields = ("used",)
     list_filter = (RunningFilter, "needs_code", "kind", "segment")
     search_fields = ("name",)
     search_help_text = _("Name")
@@ -116,6 +123,12 @@ class PromotionAdmin(QuickListAdmin):
                 amount = format_money(Money(promotion.value, promotion.currency))
                 words = gettext("%(amount)s off") if kind is ReductionKind.AMOUNT else gettext("%(amount)s each")
                 return words % {"amount": amount}
+
+    @admin.display(description=_("used"))
+    def uses(self, promotion: Promotion) -> str:
+        has_limit = promotion.max_uses is not None or promotion.max_uses_each is not None
+        most = "∞" if promotion.max_uses is None else promotion.max_uses
+        return f"{promotion.used} / {most}" if has_limit or promotion.used else "–"
 
     @admin.display(description=_("for"))
     def scope(self, promotion: Promotion) -> str:
@@ -158,6 +171,19 @@ class PromotionAdmin(QuickListAdmin):
             form.add_error("sku_id", _("This SKU has no price at that moment."))
             return None
         return quote
+
+
+@admin.register(PromotionUse)
+class PromotionUseAdmin(ReadOnlyAdmin):
+    """Who used which limited promotion: claimed by a payment, final with the order, or given back."""
+
+    list_display = ("promotion", "checkout_id", "order_number", "claimed_at", "released_at")
+    list_filter = (("released_at", admin.EmptyFieldListFilter), ("order_number", admin.EmptyFieldListFilter))
+    list_select_related = ("promotion",)
+    date_hierarchy = "claimed_at"
+    search_fields = ("=checkout_id", "=order_number", "promotion__name__startswith")
+    search_help_text = _("Checkout or order, exactly; or the beginning of a promotion's name")
+    fields = ("promotion", "checkout_id", "order_number", "claimed_at", "released_at")
 
 
 @admin.register(CustomerSegment)

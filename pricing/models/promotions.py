@@ -1,10 +1,9 @@
-"""Promotions, the codes that bring some of them, who used which code, and which segment a customer belongs to."""
+"""Promotions, the codes that bring some of them, and which segment a customer belongs to."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -66,6 +65,18 @@ class Promotion(models.Model):
     combines = models.CharField(_("combines"), max_length=12, choices=COMBINES, default=Combining.EVERYTHING.value)
     priority = models.SmallIntegerField(_("priority"), default=0, help_text=_("The highest is applied first."))
     needs_code = models.BooleanField(_("only with a code"), default=False)
+    max_uses = models.PositiveIntegerField(
+        _("most orders"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("With any of its codes or without. Empty: any number. Counted while one of the two limits is set."),
+    )
+    max_uses_each = models.PositiveIntegerField(
+        _("most orders a customer"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    used = models.PositiveIntegerField(_("used"), default=0, editable=False)
+    """Claims that were not released: kept by the statements that claim and release, never counted anew."""
     is_active = models.BooleanField(_("switched on"), default=True)
     valid_from = models.DateTimeField(_("valid from"), db_default=Now())
     valid_until = models.DateTimeField(_("valid until"), null=True, blank=True, help_text=_("Empty: no end."))
@@ -106,6 +117,9 @@ class Promotion(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(value__gte=1, value__lte=MAX_UNIT_PRICE_MINOR), name="promotion_value_is_possible"
+            ),
+            models.CheckConstraint(
+                condition=Q(max_uses__isnull=True) | Q(used__lte=F("max_uses")), name="promotion_used_within_its_limit"
             ),
         ]
         indexes: ClassVar = [
@@ -161,47 +175,6 @@ class DiscountCode(models.Model):
 
     def __str__(self) -> str:
         return self.label
-
-
-class Redemption(models.Model):
-    """One use of a code: claimed when a payment starts, final with the order, released if there is none."""
-
-    code = models.ForeignKey(DiscountCode, on_delete=models.PROTECT, related_name="redemptions", verbose_name=_("code"))
-    checkout_id = models.CharField(_("checkout"), max_length=40)
-    owner = models.CharField(_("owner"), max_length=80)
-    customer_key = models.CharField(_("customer"), max_length=80)
-    """A customer's owner text, or a hash of a guest's mail address: whose uses are counted together."""
-    order_number = models.CharField(_("order"), max_length=40, blank=True, default="")
-    """Set once the order is made: from then on it is never released."""
-    claimed_at = models.DateTimeField(_("claimed"), db_default=Now())
-    released_at = models.DateTimeField(_("released"), null=True, blank=True)
-
-    class Meta:
-        """One live claim a code and checkout."""
-
-        verbose_name = _("redemption")
-        verbose_name_plural = _("redemptions")
-        ordering: ClassVar = ["-claimed_at", "-id"]
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["code", "checkout_id"],
-                condition=Q(released_at__isnull=True),
-                name="one_live_claim_a_code_and_checkout",
-            ),
-            models.CheckConstraint(
-                condition=Q(released_at__isnull=True) | Q(order_number=""), name="final_redemption_is_never_released"
-            ),
-        ]
-        indexes: ClassVar = [
-            models.Index(fields=["checkout_id"], condition=Q(released_at__isnull=True), name="redemption_of_checkout"),
-            models.Index(
-                fields=["code", "customer_key"], condition=Q(released_at__isnull=True), name="redemption_of_customer"
-            ),
-        ]
-        triggers: ClassVar = [pgtrigger.Protect(name="redemption_never_deleted", operation=pgtrigger.Delete)]
-
-    def __str__(self) -> str:
-        return f"{self.code_id} {self.checkout_id}"
 
 
 class CustomerSegment(models.Model):

@@ -1,23 +1,16 @@
 """Writes of pricing: one function a use case."""
 
-from pricing.services.codes import (
-    claim_codes,
-    finish_claims,
-    issue_codes,
-    publish_code,
-    release_claims,
-    repair_counter,
-    revoke_codes,
-)
+from pricing.services.codes import issue_codes, publish_code, revoke_codes
 from pricing.services.deltas import log_deltas
 from pricing.services.prices import add_prices, set_prices
 from pricing.services.promotions import NewPromotion, add_promotion, set_segment
+from pricing.services.uses import claim_uses, finish_claims, release_claims, repair_counter
 
 __all__ = [
     "NewPromotion",
     "add_prices",
     "add_promotion",
-    "claim_codes",
+    "claim_uses",
     "finish_claims",
     "issue_codes",
     "log_deltas",

@@ -28,6 +28,8 @@ class NewPromotion:
     combines: Combining = Combining.EVERYTHING
     priority: int = 0
     needs_code: bool = False
+    max_uses: int | None = None
+    max_uses_each: int | None = None
 
 
 def add_promotion(*, promotion: NewPromotion) -> int:
@@ -49,6 +51,8 @@ def add_promotion(*, promotion: NewPromotion) -> int:
         combines=promotion.combines.value,
         priority=promotion.priority,
         needs_code=promotion.needs_code,
+        max_uses=promotion.max_uses,
+        max_uses_each=promotion.max_uses_each,
         valid_from=promotion.valid_from,
         valid_until=promotion.valid_until,
     )

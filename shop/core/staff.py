@@ -29,6 +29,15 @@ class QuickListAdmin(Admin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Form, change: bool) -> None:  # noqa: ANN401, FBT001 - Django's
+        """Write only what was changed in the form: counters that others move meanwhile stay as they are."""
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        columns = {field.name for field in obj._meta.concrete_fields}  # noqa: SLF001 - Django's own way
+        if names := columns & set(form.changed_data):
+            obj.save(update_fields=names)
+
 
 class ReadOnlyAdmin(QuickListAdmin):
     """Rows that only services write. Its models have a guard in the database as well; this keeps the buttons away."""
@@ -56,14 +65,15 @@ class FreshForm(Form):
         self.fields["opened_with"].initial = self._written(self.instance) if self.instance.pk else ""
 
     def clean(self) -> dict[str, Any] | None:
-        """Compare the row with what the form was drawn from.
+        """Compare the row with what the form was drawn from. It is locked from then on, until it is saved.
 
         :raises ValidationError: if they differ.
         """
         cleaned = super().clean()
         opened_with = (cleaned or self.cleaned_data).get("opened_with")
         if self.instance.pk and opened_with:
-            row = type(self.instance)._default_manager.get(pk=self.instance.pk)  # noqa: SLF001 - Django's own way
+            manager = type(self.instance)._default_manager  # noqa: SLF001 - Django's own way
+            row = manager.select_for_update(of=("self",), no_key=True).order_by("pk").get(pk=self.instance.pk)
             before, after = self._read(opened_with), json.loads(self._written(row))
             changed = [name for name in after if name in before and before[name] != after[name]]
             if changed:

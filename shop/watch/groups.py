@@ -16,7 +16,7 @@ SEE_STOCK = (
 )
 SEE_PRICES = (
     *("pricing.view_price", "pricing.view_promotion", "pricing.view_discountcode", "pricing.view_redemption"),
-    *("pricing.view_pricedelta", "pricing.view_customersegment"),
+    *("pricing.view_pricedelta", "pricing.view_customersegment", "pricing.view_promotionuse"),
 )
 SEE_MAIL = (
     *("notifications.view_campaign", "notifications.view_variant", "notifications.view_message"),

@@ -76,20 +76,21 @@ def _fix_disagreement(finding: Finding) -> str:
 
 def _find_code_drift(is_whole: bool) -> tuple[Finding, ...]:  # noqa: FBT001 - one argument, as sections have it
     return tuple(
-        Finding("codes", str(drift.code_id), f"{drift.label}: counted {drift.used}, used {drift.live}")
+        Finding("codes", f"{drift.kind} {drift.subject_id}", f"{drift.label}: counted {drift.used}, used {drift.live}")
         for drift in codes.list_drifts()
     )
 
 
 def _fix_code_drift(finding: Finding) -> str:
-    return f"counter set to {pricing.repair_counter(code_id=int(finding.subject))}"
+    kind, _, subject = finding.subject.partition(" ")
+    return f"counter set to {pricing.repair_counter(**{f'{kind}_id': int(subject)})}"
 
 
 def _find_lost_claims(is_whole: bool) -> tuple[Finding, ...]:  # noqa: FBT001 - one argument, as sections have it
     held = codes.list_open_claims(older_than_seconds=GHOST_SECONDS)
     live = checkout.list_live_ids(checkout_ids=held)
     return tuple(
-        Finding("claims", checkout_id, "a code is claimed, but the checkout is not live")
+        Finding("claims", checkout_id, "a code or a promotion is claimed, but the checkout is not live")
         for checkout_id in held
         if checkout_id not in live
     )

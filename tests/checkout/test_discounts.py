@@ -13,7 +13,7 @@ from cart import services as carts
 from cart.types import CartRef
 from pricing import services as pricing
 from pricing.errors import CodeUsedUpError
-from pricing.models import DiscountCode, Promotion, Redemption
+from pricing.models import DiscountCode, Promotion, PromotionUse, Redemption
 from pricing.types import ReductionKind
 from shop.checkout import models, selectors, services
 from shop.checkout.errors import PaymentDeclinedError, PriceChangedError
@@ -145,6 +145,48 @@ def test_whoever_comes_second_is_told_which_code_and_keeps_the_rest() -> None:
         start(second)
     again = start(second, accepted_total=1_000)
     assert pay(again, second).amount == Money(1_000, "GBP")
+
+
+def test_whoever_finds_a_promotion_used_up_is_asked_about_the_total_without_it() -> None:
+    limited = promotion(name="First one", max_uses=1)
+    first, second = shopper(), shopper()
+    views = [fill(start(first), first), fill(start(second), second, email="bob@example.com")]
+    pay(views[0], first)
+    assert Promotion.objects.get(pk=limited).used == 1
+
+    for _ in range(2):  # the answer stays the same until it is agreed to
+        with pytest.raises(PriceChangedError) as refused:
+            pay(views[1], second)
+        assert (refused.value.quote.total, refused.value.quote.discounts) == (Money(1_000, "GBP"), ())
+    assert (cart_of(second), reservation_state(views[1])) == ({"MUG": 1}, "soft")
+
+    again = start(second, accepted_total=1_000)
+    assert pay(again, second).amount == Money(1_000, "GBP")
+    assert PromotionUse.objects.get().order_number
+
+
+def test_a_guest_who_had_their_share_of_a_promotion_is_known_by_mail_address_and_asked_once() -> None:
+    promotion(max_uses_each=1)
+    first, ref = shopper(), shopper()
+    pay(fill(start(first), first, email="ada@example.com"), first)
+    view = fill(start(ref), ref, email="Ada@example.com")
+    with pytest.raises(PriceChangedError) as refused:
+        pay(view, ref)
+
+    assert refused.value.quote.total.minor == 1_000
+    assert pay(start(ref, accepted_total=1_000), ref).amount.minor == 1_000
+
+
+def test_a_declined_payment_and_an_ended_checkout_give_a_limited_promotion_back() -> None:
+    limited = promotion(max_uses=1)
+    ref = shopper()
+    view = fill(start(ref), ref)
+
+    with pytest.raises(PaymentDeclinedError):
+        pay(view, ref, "declined")
+    assert Promotion.objects.get(pk=limited).used == 0
+    pay(view, ref, "requires_action")
+    assert Promotion.objects.get(pk=limited).used == 1
 
 
 def test_an_ended_checkout_gives_the_use_back() -> None:

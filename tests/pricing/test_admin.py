@@ -7,14 +7,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from pricing import selectors, services
+from pricing.admin.promotions import PromotionForm
 from pricing.models import DiscountCode, PriceDelta, Promotion
 from pricing.types import ReductionKind
 from shop.core import clock
@@ -22,7 +24,10 @@ from tests.cart.helpers import make_sku
 
 pytestmark = pytest.mark.django_db
 
-LISTS = ("pricing_promotion", "pricing_discountcode", "pricing_redemption", "pricing_customersegment")
+LISTS = (
+    *("pricing_promotion", "pricing_promotionuse", "pricing_discountcode", "pricing_redemption"),
+    "pricing_customersegment",
+)
 
 
 @pytest.fixture
@@ -66,7 +71,13 @@ def test_lists_cost_the_same_for_few_rows_as_for_many(staff: Client, name: str) 
             (code,) = services.issue_codes(promotion_id=brought, count=1, valid_from=clock.now(), max_uses=9)
             owner = f"u:{rows}{number}"
             checkout = f"chk_{rows}_{number}"
-            services.claim_codes(code_ids=[code.code_id], checkout_id=checkout, owner=owner, customer_key=owner)
+            services.claim_uses(
+                code_ids=[code.code_id],
+                promotion_ids=[brought],
+                checkout_id=checkout,
+                owner=owner,
+                customer_key=owner,
+            )
             services.set_segment(user_id=rows * 100 + number, segment="trade")
         with CaptureQueriesContext(connection) as queries:
             assert staff.get(reverse(f"admin:{name}_changelist")).status_code == 200
@@ -104,6 +115,37 @@ def test_what_makes_no_sense_is_said_at_its_field(staff: Client, fields: dict[st
     assert answer.status_code == 200
     assert field in answer.context["adminform"].form.errors
     assert not Promotion.objects.exists()
+
+
+def test_a_limit_below_what_is_used_is_refused_and_saving_leaves_the_counter_alone(staff: Client) -> None:
+    limited = promotion(max_uses=5, needs_code=False)
+    url = reverse("admin:pricing_promotion_change", args=[limited])
+    token = staff.get(url).context["adminform"].form["opened_with"].value()
+    for number in range(3):
+        services.claim_uses(promotion_ids=[limited], checkout_id=f"chk_{number}", owner="g:a", customer_key="g:a")
+    fields = promotion_fields(opened_with=token, name="Sale")
+
+    low = staff.post(url, {**fields, "max_uses": "2"})
+    assert low.context["adminform"].form.errors["max_uses"] == ["It has been used 3 times already."]
+    assert staff.post(url, {**fields, "max_uses": "4"}).status_code == 302
+
+    row = Promotion.objects.get(pk=limited)
+    assert (row.max_uses, row.used) == (4, 3)
+
+
+def test_a_form_saves_what_was_changed_in_it_and_no_counter_that_moved_meanwhile(staff: Client) -> None:
+    limited = promotion(max_uses=5, needs_code=False)
+    request = RequestFactory().post("/")
+    stale = Promotion.objects.get(pk=limited)
+    form = PromotionForm.__new__(PromotionForm)
+    form.changed_data = ["name"]
+    services.claim_uses(promotion_ids=[limited], checkout_id="chk_1", owner="g:a", customer_key="g:a")
+    stale.name = "Other"
+
+    admin.site.get_model_admin(Promotion).save_model(request, stale, form, change=True)
+
+    row = Promotion.objects.get(pk=limited)
+    assert (row.name, row.used) == ("Other", 1)
 
 
 def test_a_promotion_that_ran_is_kept(staff: Client) -> None:

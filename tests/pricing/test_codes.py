@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -17,6 +15,7 @@ from pricing.models import DiscountCode, Redemption
 from pricing.types import Combining, Demand, PriceQuote, ReductionKind
 from shop.core.money import Money
 from tests.cart.helpers import make_sku
+from tests.pricing.helpers import check_shop
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +44,7 @@ def why_off(*code_ids: int, **more: Any) -> list[str]:
 
 def claim(code_id: int, checkout_id: str = "chk_1", owner: str = GUEST, key: str = "") -> None:
     with transaction.atomic():
-        services.claim_codes(code_ids=[code_id], checkout_id=checkout_id, owner=owner, customer_key=key or owner)
+        services.claim_uses(code_ids=[code_id], checkout_id=checkout_id, owner=owner, customer_key=key or owner)
 
 
 def used(code_id: int) -> int:
@@ -281,33 +280,24 @@ def test_a_cart_with_three_promotions_and_a_code_is_two_queries(django_assert_nu
     assert len(found.discounts) == 4
 
 
-def check(*arguments: str) -> str:
-    out = io.StringIO()
-    try:
-        call_command("check_shop", "codes", "claims", *arguments, stdout=out)
-    except CommandError as error:
-        return f"{out.getvalue()}{error}"
-    return out.getvalue()
-
-
 def test_a_counter_that_is_wrong_is_found_and_set_right() -> None:
     entered = code()
     claim(entered, "chk_1")
     finish(entered, "chk_1", "ord_1")
-    assert check() == "all is well\n"
+    assert check_shop() == "all is well\n"
     DiscountCode.objects.update(used=3)
 
-    assert f"WRONG  codes  {entered}: WELCOME10: counted 3, used 1" in check()
-    assert check("--fix").startswith("fixed  codes")
-    assert (used(entered), check()) == (1, "all is well\n")
+    assert f"WRONG  codes  code {entered}: WELCOME10: counted 3, used 1" in check_shop()
+    assert check_shop("--fix").startswith("fixed  codes")
+    assert (used(entered), check_shop()) == (1, "all is well\n")
 
 
 def test_a_claim_of_a_checkout_that_is_over_is_found_and_given_back() -> None:
     entered = code()
     claim(entered, "chk_0000000000000000000000AA")
-    assert check() == "all is well\n"
+    assert check_shop() == "all is well\n"
     Redemption.objects.update(claimed_at=timezone.now() - timedelta(minutes=5))
 
-    assert "WRONG  claims  chk_0000000000000000000000AA" in check()
-    check("--fix")
-    assert (used(entered), check()) == (0, "all is well\n")
+    assert "WRONG  claims  chk_0000000000000000000000AA" in check_shop()
+    check_shop("--fix")
+    assert (used(entered), check_shop()) == (0, "all is well\n")

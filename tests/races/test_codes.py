@@ -1,4 +1,4 @@
-"""Uses of discount codes under a burst: never more than there are, none lost, whoever dies in between."""
+"""Uses of codes and promotions under a burst: never more than there are, none lost, whoever dies in between."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from django.db import OperationalError, connection, transaction
 
 from cart import services as carts
 from pricing import services as pricing
-from pricing.models import DiscountCode, Redemption
-from pricing.services import codes
+from pricing.models import DiscountCode, Promotion, PromotionUse, Redemption
+from pricing.services import uses
 from pricing.types import ReductionKind
 from shop.checkout.models import Order
 from shop.core import clock
@@ -26,7 +26,10 @@ pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 THREADS, EACH = 20, 10
 """Two hundred checkouts in all; that many connections at once are none of the fault that is looked for."""
 BUYERS = 12
-_CHECK = "code_used_within_its_limit"
+_CHECKS = {
+    "pricing_discountcode": "code_used_within_its_limit",
+    "pricing_promotion": "promotion_used_within_its_limit",
+}
 
 
 def make_code(text: str = "ONCE20", *, max_uses: int | None = 1, max_uses_each: int | None = None) -> int:
@@ -43,10 +46,27 @@ def make_code(text: str = "ONCE20", *, max_uses: int | None = 1, max_uses_each: 
     )
 
 
+def make_promotion(*, max_uses: int | None = 1) -> int:
+    promotion = pricing.NewPromotion(
+        name="First come",
+        kind=ReductionKind.PERCENT,
+        value=20,
+        valid_from=clock.now() - timedelta(days=1),
+        max_uses=max_uses,
+    )
+    return pricing.add_promotion(promotion=promotion)
+
+
+def claim_promotion(promotion_id: int, checkout_id: str) -> None:
+    owner = f"g:{checkout_id}"
+    with transaction.atomic():
+        pricing.claim_uses(promotion_ids=[promotion_id], checkout_id=checkout_id, owner=owner, customer_key=owner)
+
+
 def claim(code_id: int, checkout_id: str, customer: str = "") -> None:
     owner = customer or f"g:{checkout_id}"
     with transaction.atomic():
-        pricing.claim_codes(code_ids=[code_id], checkout_id=checkout_id, owner=owner, customer_key=owner)
+        pricing.claim_uses(code_ids=[code_id], checkout_id=checkout_id, owner=owner, customer_key=owner)
 
 
 def burst(act: Callable[[str], object]) -> Counter[str]:
@@ -70,15 +90,17 @@ def burst(act: Callable[[str], object]) -> Counter[str]:
 def without_check() -> Iterator[None]:
     """Take away what the database itself refuses, while the block runs."""
     with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE pricing_discountcode DROP CONSTRAINT {_CHECK}")
+        for table, check in _CHECKS.items():
+            cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {check}")
     try:
         yield
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("TRUNCATE pricing_discountcode, pricing_redemption CASCADE")
-            cursor.execute(
-                f"ALTER TABLE pricing_discountcode ADD CONSTRAINT {_CHECK} CHECK (max_uses IS NULL OR used <= max_uses)"
-            )
+            cursor.execute(f"TRUNCATE {', '.join(_CHECKS)}, pricing_redemption, pricing_promotionuse CASCADE")
+            for table, check in _CHECKS.items():
+                cursor.execute(
+                    f"ALTER TABLE {table} ADD CONSTRAINT {check} CHECK (max_uses IS NULL OR used <= max_uses)"
+                )
 
 
 def used(code_id: int) -> tuple[int, int]:
@@ -96,13 +118,24 @@ def test_of_two_hundred_checkouts_as_many_get_a_use_as_there_are(uses: int) -> N
     assert used(code) == (uses, uses)
 
 
-def test_twin_without_the_condition_gives_it_to_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    code = make_code()
-    guard = "AND (max_uses IS NULL OR used < max_uses)"
-    assert guard in codes._COUNT
-    monkeypatch.setattr(codes, "_COUNT", codes._COUNT.replace(guard, ""))
+def test_of_two_hundred_checkouts_as_many_get_a_limited_promotion_as_there_are() -> None:
+    promotion = make_promotion(max_uses=7)
+
+    told = burst(lambda checkout_id: claim_promotion(promotion, checkout_id))
+
+    assert told == {"ok": 7, "promotion_used_up": 193}
+    live = PromotionUse.objects.filter(promotion_id=promotion, released_at=None).count()
+    assert (Promotion.objects.get(pk=promotion).used, live) == (7, 7)
+
+
+def test_twin_without_the_condition_gives_both_to_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    code, promotion = make_code(), make_promotion()
+    guard = "(max_uses IS NULL OR used < max_uses)"
+    assert guard in uses._COUNT
+    monkeypatch.setattr(uses, "_COUNT", uses._COUNT.replace(guard, "true"))
     with without_check():
         assert burst(lambda checkout_id: claim(code, checkout_id))["ok"] > 1
+        assert burst(lambda checkout_id: claim_promotion(promotion, checkout_id))["ok"] > 1
 
 
 def test_one_customer_at_many_windows_gets_one_use() -> None:
@@ -115,7 +148,7 @@ def test_one_customer_at_many_windows_gets_one_use() -> None:
 
 def test_twin_that_does_not_count_the_customers_uses_gives_more(monkeypatch: pytest.MonkeyPatch) -> None:
     code = make_code(max_uses=None, max_uses_each=1)
-    monkeypatch.setattr(codes, "_MINE", "SELECT 0 WHERE %(code_id)s > 0")
+    monkeypatch.setattr(uses, "_MINE", "SELECT 0 WHERE %(id)s > 0")
 
     assert burst(lambda checkout_id: claim(code, checkout_id, "u:42"))["ok"] > 1
 
@@ -141,7 +174,7 @@ def test_claims_and_releases_in_any_order_wait_for_each_other_and_add_up() -> No
         owner = f"g:{checkout_id}"
         order = both if checkout_id.endswith("0") else both[::-1]
         with transaction.atomic():
-            pricing.claim_codes(code_ids=order, checkout_id=checkout_id, owner=owner, customer_key=owner)
+            pricing.claim_uses(code_ids=order, checkout_id=checkout_id, owner=owner, customer_key=owner)
         if not checkout_id.endswith("5"):
             with transaction.atomic():
                 pricing.release_claims(checkout_id=checkout_id)

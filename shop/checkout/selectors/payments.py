@@ -12,7 +12,7 @@ from shop.checkout.selectors.ids import is_id, principal_of
 from shop.checkout.types import PaymentState, PaymentView, Principal
 from shop.core.money import Money
 
-TOO_LATE = ("sold_out", "code_used_up")
+TOO_LATE = ("sold_out", "code_used_up", "promotion_used_up")
 """Why a payment that succeeded made no order: what it was for had gone to somebody else."""
 
 

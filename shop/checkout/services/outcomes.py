@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from cart import services as carts
 from inventory import services as inventory
 from inventory.errors import InsufficientStockError, ReservationExpiredError
-from pricing.errors import CodeUsedUpError
+from pricing.errors import CodeUsedUpError, PromotionUsedUpError
 from shop.catalog import selectors as catalog
 from shop.checkout import models, rules
 from shop.checkout.errors import PaymentUnknownError
@@ -71,7 +71,7 @@ def apply_outcome(*, outcome: Outcome, now: datetime) -> Applied:
 
     Afterwards, outside the transaction, the ordered lines leave the cart, and money that was only held is taken; if the
     process dies before that, `finish_checkouts` and `reconcile_payments` do it.
-    Locks: checkout → payment → cart record → codes → reservation → stock rows by SKU.
+    Locks: checkout → payment → cart record → promotions → codes → reservation → stock rows by SKU.
 
     :raises PaymentUnknownError: if no payment has this key.
     :raises UnavailableError: if locks were not to be had; nothing changed, the news must be applied again.
@@ -198,8 +198,8 @@ def move(payment: models.Payment, state: PaymentState, *, reason: str, now: date
 def reopen(checkout: models.Checkout, payment: models.Payment, *, release_cause: str, now: datetime) -> None:
     """Open a locked checkout again whose payment came to nothing: typed data and price lock stay.
 
-    The uses of its codes go back, and its units, unless `release_cause` is empty. If the owner has another one open by
-    now, this one ends.
+    Its uses of codes and promotions go back, and its units, unless `release_cause` is empty. If the owner has another
+    one open by now, this one ends.
     """
     others = checkout.payments.filter(state__in=models.payments.RUNNING).exclude(pk=payment.pk)
     if checkout.state != CheckoutState.PAYING.value or others.exists():
@@ -214,7 +214,7 @@ def reopen(checkout: models.Checkout, payment: models.Payment, *, release_cause:
         checkout.refresh_from_db()
         rows.end(checkout, state=CheckoutState.CANCELLED, cause="superseded", now=now)
         return
-    rows.release_codes(checkout)
+    rows.release_uses(checkout)
     if checkout.reservation_id and release_cause:
         inventory.release(reservation_id=checkout.reservation_id, cause=release_cause)
 
@@ -228,8 +228,8 @@ def succeed(checkout: models.Checkout, payment: models.Payment, now: datetime) -
                 return _order(checkout, payment, now)
         except InsufficientStockError:
             refusal = "sold_out"
-        except CodeUsedUpError:
-            refusal = "code_used_up"
+        except (CodeUsedUpError, PromotionUsedUpError) as error:
+            refusal = error.code
         except IntegrityError as error:  # another checkout of the same cart content was quicker
             if "one_order_a_cart_content" not in str(error):
                 raise
@@ -259,7 +259,7 @@ def _order(checkout: models.Checkout, payment: models.Payment, now: datetime) ->
     """Write everything that an order is; the caller rolls all of it back if a line is sold out.
 
     :raises InsufficientStockError: if the reservation is gone and its units are sold.
-    :raises CodeUsedUpError: if the use of a code was given back and taken by another.
+    :raises PromotionUsedUpError, CodeUsedUpError: if a use was given back and taken by another.
     """
     number = new_id("ord")
     lines = list(checkout.lines.all())
@@ -269,7 +269,7 @@ def _order(checkout: models.Checkout, payment: models.Payment, now: datetime) ->
         lines=lines,
         order_number=number,
     )
-    rows.finish_codes(checkout, order_number=number)
+    rows.finish_uses(checkout, order_number=number)
     note_charged(checkout, lines, order_number=number)
     try:
         inventory.commit(reservation_id=checkout.reservation_id)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from cart import selectors as carts
 from cart import services as cart_services
 from inventory import services as inventory
-from pricing.errors import CodeUsedUpError
+from pricing.errors import CodeUsedUpError, PromotionUsedUpError
 from shop.checkout import access, models, selectors
 from shop.checkout.conf import conf
 from shop.checkout.errors import (
@@ -71,7 +71,7 @@ def pay(
     :raises CheckoutCancelledError: if it is over.
     :raises CheckoutIncompleteError: if mail address or delivery address are missing.
     :raises PaymentInProgressError: if another payment of it is under way.
-    :raises PriceChangedError: if `expected_total` is not the total.
+    :raises PriceChangedError: if `expected_total` is not the total, or a promotion has no use left.
     :raises LineUnavailableError: if a line is not sold any more.
     :raises CodeUsedUpError: if a discount code has no use left; the next try is shown the total without it.
     :raises InsufficientStockError: if the reservation was over and its units are sold.
@@ -91,10 +91,13 @@ def pay(
     try:
         payment = _begin(row, fresh, method=method, key=key, expected_total=expected_total, now=now)
     except CodeUsedUpError:
-        # The quote holds no more: whoever comes next, reload or payment, is shown the total without the code.
-        quoted = models.Checkout.objects.filter(pk=row.pk, state=CheckoutState.OPEN.value)
-        quoted.filter(quote_number=row.quote_number, lock_expires_at__gt=now).update(lock_expires_at=now)
+        _end_lock(row, now)
         raise
+    except PromotionUsedUpError as error:
+        _end_lock(row, now)
+        dearer = requote(row, now=now)
+        _note_shown(row, dearer)
+        raise PriceChangedError(dearer.quote, dearer.changes) from error
     if isinstance(payment, PaymentView):
         return payment
     _lock_cart(row)
@@ -213,6 +216,7 @@ def _require_agreed(row: models.Checkout, *, principal: Principal, expected_tota
                 owner=row.owner,
                 code_ids=cart.codes,
                 now=now,
+                customer_key=rows.customer_key(row.owner, row.email),
             )
             note_shown(present, owner=row.owner, cart_content_version=cart.content_version, checkout_id=row.checkout_id)
             raise PriceChangedError(present.quote, present.changes)
@@ -224,15 +228,25 @@ def _require_agreed(row: models.Checkout, *, principal: Principal, expected_tota
     total = fresh.quote.total.minor
     has_fallen = total < row.total_minor == expected_total
     if total != expected_total and not has_fallen:
-        note_shown(
-            fresh,
-            owner=row.owner,
-            cart_content_version=row.cart_content_version,
-            checkout_id=row.checkout_id,
-            is_lock_over=True,
-        )
+        _note_shown(row, fresh)
         raise PriceChangedError(fresh.quote, fresh.changes)
     return fresh
+
+
+def _note_shown(row: models.Checkout, fresh: Offer) -> None:
+    note_shown(
+        fresh,
+        owner=row.owner,
+        cart_content_version=row.cart_content_version,
+        checkout_id=row.checkout_id,
+        is_lock_over=True,
+    )
+
+
+def _end_lock(row: models.Checkout, now: datetime) -> None:
+    """Let a quote hold no more: whoever comes next, reload or payment, is shown the total without what is used up."""
+    quoted = models.Checkout.objects.filter(pk=row.pk, state=CheckoutState.OPEN.value)
+    quoted.filter(quote_number=row.quote_number, lock_expires_at__gt=now).update(lock_expires_at=now)
 
 
 def _begin(
@@ -254,7 +268,7 @@ def _begin(
             raise PaymentInProgressError(retry_after_seconds=1)
         if fresh is not None:
             freeze(locked, fresh, now=now)
-        rows.claim_codes(locked)
+        rows.claim_uses(locked)
         rows.reserve(locked)
         inventory.pin(reservation_id=locked.reservation_id, seconds=conf().pin_seconds)
         rows.touch(locked, now=now)

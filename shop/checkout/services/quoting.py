@@ -50,10 +50,12 @@ def offer(
     owner: str,
     code_ids: Sequence[int],
     now: datetime,
+    customer_key: str = "",
 ) -> Offer:
     """Quote lines of a cart or a checkout anew: cards with prices, then promotions and codes (two queries).
 
-    `shown` holds the unit price that the shopper saw last, by SKU. `owner` is whose cart it is, with these codes.
+    `shown` holds the unit price that the shopper saw last, by SKU. `owner` is whose cart it is, with these codes;
+    `customer_key` is whose uses of codes and promotions are counted together, if it is not the owner's own.
 
     :raises LineUnavailableError: if a line is not sold any more or has no price; a detail each.
     """
@@ -70,6 +72,7 @@ def offer(
         owner=owner,
         code_ids=code_ids,
         prices={sku_id: Money(minor, currency) for sku_id, (_, minor) in known.items() if minor is not None},
+        customer_key=customer_key,
     )
     titles = {sku_id: card.title for sku_id, card in cards.items()}
     gone = [
@@ -158,6 +161,7 @@ def requote(row: models.Checkout, *, now: datetime) -> Offer:
         owner=row.owner,
         code_ids=row.code_ids,
         now=now,
+        customer_key=rows.customer_key(row.owner, row.email),
     )
 
 

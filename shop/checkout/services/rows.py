@@ -157,51 +157,64 @@ def codes_of(row: models.Checkout) -> list[int]:
     return [discount["code_id"] for discount in row.discounts if discount["code_id"] is not None]
 
 
-def claim_codes(row: models.Checkout) -> None:
-    """Claim a use of each of its codes for a checkout whose payment begins.
+def promotions_of(row: models.Checkout) -> list[int]:
+    """List the ids of the promotions with a limit that take something off a checkout."""
+    counted = {reduction["promotion_id"] for reduction in row.reductions if reduction.get("is_counted")}
+    return sorted(counted & {discount["promotion_id"] for discount in row.discounts})
 
-    :raises CodeUsedUpError: if one has no use left.
+
+def claim_uses(row: models.Checkout) -> None:
+    """Claim a use of each of its codes and limited promotions for a checkout whose payment begins.
+
+    :raises PromotionUsedUpError, CodeUsedUpError: if one has no use left.
     """
-    if codes := codes_of(row):
-        pricing.claim_codes(
-            code_ids=codes, checkout_id=row.checkout_id, owner=row.owner, customer_key=_customer_key(row)
-        )
-
-
-def finish_codes(row: models.Checkout, *, order_number: str) -> None:
-    """Make the uses of a checkout's codes final, in the transaction of its order.
-
-    :raises CodeUsedUpError: if one was given back before the money came, and has no use left.
-    """
-    if codes := codes_of(row):
-        pricing.finish_claims(
-            code_ids=codes,
+    codes, promotions = codes_of(row), promotions_of(row)
+    if codes or promotions:
+        pricing.claim_uses(
             checkout_id=row.checkout_id,
             owner=row.owner,
-            customer_key=_customer_key(row),
-            order_number=order_number,
+            customer_key=customer_key(row.owner, row.email),
+            code_ids=codes,
+            promotion_ids=promotions,
         )
 
 
-def release_codes(row: models.Checkout) -> None:
-    """Give the uses of a checkout's codes back that no order has made final. Before its stock: the order of locks."""
-    if codes_of(row):
+def finish_uses(row: models.Checkout, *, order_number: str) -> None:
+    """Make the uses of a checkout's codes and promotions final, in the transaction of its order.
+
+    :raises PromotionUsedUpError, CodeUsedUpError: if one was given back before the money came, and has no use left.
+    """
+    codes, promotions = codes_of(row), promotions_of(row)
+    if codes or promotions:
+        pricing.finish_claims(
+            checkout_id=row.checkout_id,
+            owner=row.owner,
+            customer_key=customer_key(row.owner, row.email),
+            order_number=order_number,
+            code_ids=codes,
+            promotion_ids=promotions,
+        )
+
+
+def release_uses(row: models.Checkout) -> None:
+    """Give the uses back that no order has made final. Before its stock: the order of locks."""
+    if codes_of(row) or promotions_of(row):
         pricing.release_claims(checkout_id=row.checkout_id)
 
 
-def _customer_key(row: models.Checkout) -> str:
-    """Name whose uses of a code are counted together: the customer, or whoever reads the guest's mail."""
-    if row.owner.startswith("u:"):
-        return row.owner
-    return "m:" + hash_token(row.email.strip().lower())
+def customer_key(owner: str, email: str) -> str:
+    """Name whose uses of codes and promotions are counted together: the customer, or whoever reads the guest's mail."""
+    if owner.startswith("u:") or not email:
+        return owner
+    return "m:" + hash_token(email.strip().lower())
 
 
 def end(row: models.Checkout, *, state: CheckoutState, cause: str, now: datetime) -> None:
-    """End a locked checkout and give the uses of its codes and its units back."""
+    """End a locked checkout and give its uses of codes and promotions and its units back."""
     row.state = state.value
     row.end_cause = cause
     row.ended_at = now
     touch(row, now=now)
-    release_codes(row)
+    release_uses(row)
     if row.reservation_id:
         inventory.release(reservation_id=row.reservation_id, cause=cause)

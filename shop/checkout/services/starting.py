@@ -100,7 +100,7 @@ def start_checkout(
     units = _require_few_units(cart, rivals)
     if row is None:
         hoarding.require_room(network_address=network_address, units=units, now=now)
-    fresh = _quote(row=row, cart=cart, accepted_total=accepted_total, shown_total=shown_total, now=now)
+    fresh = _quote(row=row, cart=cart, accepted_total=accepted_total, shown_total=shown_total, email=address, now=now)
     start = _Start(
         cart=cart,
         principal=principal,
@@ -152,7 +152,13 @@ def _cart(*, ref: CartRef, expected_version: int | None, now: datetime) -> Cart:
 
 
 def _quote(
-    *, row: models.Checkout | None, cart: Cart, accepted_total: int | None, shown_total: int | None, now: datetime
+    *,
+    row: models.Checkout | None,
+    cart: Cart,
+    accepted_total: int | None,
+    shown_total: int | None,
+    email: str,
+    now: datetime,
 ) -> Offer | None:
     """Quote the cart unless the open checkout's frozen quote stands.
 
@@ -170,7 +176,7 @@ def _quote(
         if row.currency == cart.currency:
             shown |= shown_in_checkout(row)
             shown_total = row.total_minor if shown_total is None and bought == wanted else shown_total
-    fresh = _offer(cart, shown, now)
+    fresh = _offer(cart, shown, (row.email if row else "") or email, now)
     try:
         fresh.require_agreed(accepted_total, shown_total=shown_total)
     except PriceChangedError:
@@ -180,14 +186,16 @@ def _quote(
     return fresh
 
 
-def _offer(cart: Cart, shown: Mapping[str, Money | None], now: datetime) -> Offer:
+def _offer(cart: Cart, shown: Mapping[str, Money | None], email: str, now: datetime) -> Offer:
+    owner = cart.ref.owner if cart.ref else ""
     return offer(
         wanted=cart.lines,
         currency=cart.currency,
         shown=shown,
-        owner=cart.ref.owner if cart.ref else "",
+        owner=owner,
         code_ids=cart.codes,
         now=now,
+        customer_key=rows.customer_key(owner, email),
     )
 
 
@@ -224,7 +232,7 @@ def _write(start: _Start, now: datetime) -> _Written:
     if row is None:
         if len(live) >= conf().open_checkouts:
             raise ReservationLimitError(conf().open_checkouts)
-        fresh = start.offer or _offer(start.cart, {}, now)
+        fresh = start.offer or _offer(start.cart, {}, start.email, now)
         row = _insert(start, fresh, now)
         lines = fresh.lines
     elif start.offer is not None:
