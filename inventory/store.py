@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Collection
 from enum import StrEnum
 
@@ -73,6 +74,23 @@ def recent(event: Event, sku_id: str) -> int:
     except RedisError as error:
         logger.warning("stock_events_not_read", exc_info=error)
         return 0
+
+
+def all_recent(event: Event) -> dict[str, int]:
+    """Give for each SKU how often it was within the last hour, to ten minutes (one round trip)."""
+    last = _bucket()
+    try:
+        pipeline = get_redis_connection("default").pipeline(transaction=False)
+        for bucket in range(last - KEPT_BUCKETS + 1, last + 1):
+            pipeline.hgetall(_bucket_key(event, bucket))
+        found = pipeline.execute()
+    except RedisError as error:
+        logger.warning("stock_events_not_read", exc_info=error)
+        return {}
+    summed = Counter[str]()
+    for counted in found:
+        summed.update({sku_id.decode(): int(number) for sku_id, number in counted.items()})
+    return dict(summed)
 
 
 def _bucket() -> int:

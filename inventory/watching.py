@@ -127,6 +127,30 @@ def refusals() -> dict[str, int]:
     return store.totals(store.Event.REFUSED)
 
 
+def most_contended(*, limit: int = 5) -> tuple[tuple[str, int, int], ...]:
+    """List the SKUs refused most often within the last hour: SKU, refusals, units reserved now (one query, if any)."""
+    refused = sorted(store.all_recent(store.Event.REFUSED).items(), key=lambda one: (-one[1], one[0]))[:limit]
+    if not refused:
+        return ()
+    reserved = dict(
+        rows(
+            "SELECT sku_id, sum(reserved)::int FROM inventory_stockitem"
+            " WHERE sku_id = ANY(%(sku_ids)s) GROUP BY sku_id",
+            {"sku_ids": [sku_id for sku_id, _ in refused]},
+        )
+    )
+    return tuple((sku_id, times, reserved.get(sku_id, 0)) for sku_id, times in refused)
+
+
+def count_renewed(*, more_than: int) -> int:
+    """Count the live reservations that were renewed more often than that (one query)."""
+    found = rows(
+        "SELECT count(*) FROM inventory_reservation WHERE state = 'soft' AND renewals > %(more_than)s",
+        {"more_than": more_than},
+    )
+    return int(found[0][0])
+
+
 def waits() -> dict[str, int]:
     """Give for each SKU how many reservations with it had to wait, as far as the cache remembers."""
     return store.totals(store.Event.WAITED)

@@ -1,8 +1,9 @@
-"""Reads for those who watch over codes and promotions: do counters agree with uses, and which claims are still open."""
+"""Reads for those who watch over prices: do counters agree with uses, and which changes did shoppers meet."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from shop.core.db import rows
 
@@ -26,6 +27,13 @@ SELECT checkout_id FROM pricing_promotionuse
  ORDER BY 1
 """
 
+_MET = """
+SELECT count(*) FILTER (WHERE shown_minor > added_minor),
+       count(*) FILTER (WHERE shown_minor > added_minor AND acknowledged_minor > added_minor),
+       count(*) FILTER (WHERE shown_minor < added_minor)
+  FROM pricing_pricedelta WHERE updated_at >= %(since)s
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class UseDrift:
@@ -46,3 +54,18 @@ def list_drifts() -> tuple[UseDrift, ...]:
 def list_open_claims(*, older_than_seconds: int) -> tuple[str, ...]:
     """List checkouts that have claimed a code or a promotion so long ago and have not ordered."""
     return tuple(row[0] for row in rows(_OPEN, {"seconds": older_than_seconds}))
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesMet:
+    """Lines whose price had changed since they were added."""
+
+    up: int
+    agreed: int
+    """Of those that rose, the ones with which the shopper went on."""
+    down: int
+
+
+def count_changes_met(*, since: datetime) -> ChangesMet:
+    """Count the changed prices that shoppers met since then (one query)."""
+    return ChangesMet(*map(int, rows(_MET, {"since": since})[0]))

@@ -58,6 +58,7 @@ def beat_schedule(*, sweep_seconds: int, dispatch_seconds: int, scan_seconds: in
         "notifications.tasks.sweep_idle_carts": 3_600,
         "notifications.tasks.follow_events": 300,
         "shop.watch.tasks.check_shop": 300,
+        "shop.watch.tasks.count_figures": 60,
         "cart.tasks.prune_records": 86_400,
     }
     return {

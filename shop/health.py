@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from cart import selectors as cart
 from inventory import selectors as inventory
 from notifications import selectors as notifications
-from shop.checkout import selectors as checkout
+from shop.checkout import watching as sales
 from shop.core import clock, redis
 from shop.core.conf import conf
 from shop.core.db import rows
@@ -70,9 +70,9 @@ def readyz(request: HttpRequest) -> JsonResponse:
         "cache_redis": _cache_redis,
         "separate_redis": _separate_redis,
         "recorder": _recorder,
-        "webhooks": lambda: _age(checkout.backlog(now=now).webhooks_seconds),
-        "payments": lambda: _age(checkout.backlog(now=now).payments_seconds),
-        "ordered_carts": lambda: _age(checkout.backlog(now=now).carts_seconds),
+        "webhooks": lambda: _age(sales.backlog(now=now).webhooks_seconds),
+        "payments": lambda: _age(sales.backlog(now=now).payments_seconds),
+        "ordered_carts": lambda: _age(sales.backlog(now=now).carts_seconds),
         "messages": lambda: _age(notifications.oldest_due_seconds(now=now)),
         "overdue_reservations": lambda: _age(inventory.oldest_overdue_seconds()),
         "sweep": partial(_sweep, now),

@@ -33,12 +33,16 @@ class SkuInline(Inline):
     extra = 0
     can_delete = False
     show_change_link = True
-    fields = ("sku_id", "options", "position", "is_sellable")
-    readonly_fields = ("sku_id", "options")
+    fields = ("sku_id", "chosen", "position", "is_sellable")
+    readonly_fields = ("sku_id", "chosen")
     ordering = ("position", "id")
 
     def has_add_permission(self, request: HttpRequest, obj: Product | None = None) -> bool:
         return False
+
+    @admin.display(description=_("options"))
+    def chosen(self, sku: Sku) -> str:
+        return ", ".join(f"{name}: {value}" for name, value in sku.options) or "–"
 
 
 @admin.register(Product)

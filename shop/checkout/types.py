@@ -221,5 +221,3 @@ class Backlog:
     webhooks_seconds: int
     payments_seconds: int
     carts_seconds: int
-    reviews: int
-    """Payments that wait for a member of staff."""

@@ -58,7 +58,7 @@ INSTALLED_APPS = [
     "pricing",
     "inventory",
     "notifications",
-    "django.contrib.admin",
+    "shop.watch.admin_app.ShopAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

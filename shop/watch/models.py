@@ -1,4 +1,4 @@
-"""Alerts: what the watch found, for staff."""
+"""Alerts: what the watch found, for staff. And the figures of their first page."""
 
 from __future__ import annotations
 
@@ -34,3 +34,21 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return f"{self.section}: {self.subject}"
+
+
+class Roundup(models.Model):
+    """The figures of staff's first page as last counted: one row, so that opening the page counts nothing."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    figures = models.JSONField()
+    """`shop.watch.figures.Figures` as JSON."""
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("figures")
+        verbose_name_plural = _("figures")
+        constraints: ClassVar = [models.CheckConstraint(condition=Q(id=1), name="one_roundup")]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.counted_at}"

@@ -19,11 +19,9 @@ from shop.checkout.selectors.payments import (
     list_refunds,
     payment_view,
 )
-from shop.checkout.selectors.undone import backlog
 
 __all__ = [
     "TOO_LATE",
-    "backlog",
     "find_last_address",
     "find_open_checkout",
     "find_order",
