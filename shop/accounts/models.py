@@ -49,3 +49,27 @@ class User(AbstractUser):
     def __str__(self) -> str:
         """Name the customer by number; addresses stay out of logs."""
         return f"customer {self.pk}"
+
+
+class Customer(User):
+    """A user who is not staff, as staff see one."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("customer")
+        verbose_name_plural = _("customers")
+        default_permissions = ("view",)
+
+
+class StaffMember(User):
+    """A user who works in the admin."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("member of staff")
+        verbose_name_plural = _("members of staff")
+        default_permissions = ("view", "add", "change")
+
+    def __str__(self) -> str:
+        """Name them for their colleagues; this is shown in the admin only."""
+        return self.get_full_name() or self.email

@@ -10,8 +10,11 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.forms.models import model_to_dict
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+
+from shop.core.privacy import mask
 
 if TYPE_CHECKING:  # Django's own classes take no type arguments at run time
     Admin = admin.ModelAdmin[Any]
@@ -53,6 +56,31 @@ class ReadOnlyAdmin(QuickListAdmin):
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
+
+
+class PersonalAdmin(ReadOnlyAdmin):
+    """A list in which people are masked, and a page that shows them to those who may see it, and notes that it did."""
+
+    personal_fields: tuple[str, ...] = ()
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:  # noqa: ANN401 - Django's signature
+        fields = list(super().get_fields(request, obj))
+        return fields if self._may_see(request) else [name for name in fields if name not in self.personal_fields]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        if row is not None and self._may_see(request) and self.has_view_permission(request, row):
+            self.log_change(request, row, "Personal data shown")
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def _may_see(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("checkout.view_pii")
+
+    @admin.display(description=_lazy("mail address"))
+    def masked_email(self, row: Any) -> str:  # noqa: ANN401 - of several models
+        return mask(row.email) if row.email else "–"
 
 
 class FreshForm(Form):

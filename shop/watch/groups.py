@@ -7,6 +7,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 
 SEE_SALES = (
+    "accounts.view_customer",
     *("cart.view_cartrecord", "cart.view_merge", "cart.view_savedline"),
     *("checkout.view_checkout", "checkout.view_order", "checkout.view_payment", "checkout.view_refundrequest"),
 )

@@ -30,6 +30,7 @@ SEARCHED = {
     "checkout.checkout": "checkout_id",
     "inventory.reservation": "id",
     "checkout.payment": "payment_id",
+    "accounts.customer": "",
     "cart.cartrecord": "",
 }
 """Where the search box looks, and the field that names one row by itself."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
@@ -15,33 +14,12 @@ from django.utils.translation import gettext_lazy as _
 from shop.checkout.messages import format_money
 from shop.checkout.models import Checkout, CheckoutLine, Order, OrderLine
 from shop.core.money import Money
-from shop.core.privacy import mask, mask_owner
-from shop.core.staff import Inline, ReadOnlyAdmin
+from shop.core.privacy import mask_owner
+from shop.core.staff import Inline, PersonalAdmin
 
 
-class PersonalAdmin(ReadOnlyAdmin):
-    """A list in which people are masked, and a page that shows them to those who may see it, and notes that it did."""
-
-    personal_fields: tuple[str, ...] = ()
-
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:  # noqa: ANN401 - Django's signature
-        fields = list(super().get_fields(request, obj))
-        return fields if self._may_see(request) else [name for name in fields if name not in self.personal_fields]
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        row = self.get_object(request, object_id)
-        if row is not None and self._may_see(request) and self.has_view_permission(request, row):
-            self.log_change(request, row, "Personal data shown")
-        return super().change_view(request, object_id, form_url, extra_context)
-
-    def _may_see(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("checkout.view_pii")
-
-    @admin.display(description=_("mail address"))
-    def masked_email(self, row: Any) -> str:  # noqa: ANN401 - checkout or order
-        return mask(row.email) if row.email else "–"
+class BuyerAdmin(PersonalAdmin):
+    """Rows of somebody who buys."""
 
     @admin.display(description=_("who"))
     def who(self, row: Any) -> str:  # noqa: ANN401 - checkout or order
@@ -98,7 +76,7 @@ class OrderLineInline(LineInline):
 
 
 @admin.register(Checkout)
-class CheckoutAdmin(PersonalAdmin):
+class CheckoutAdmin(BuyerAdmin):
     """Who is buying what, and how far they are."""
 
     list_display = (
@@ -135,7 +113,7 @@ class CheckoutAdmin(PersonalAdmin):
 
 
 @admin.register(Order)
-class OrderAdmin(PersonalAdmin):
+class OrderAdmin(BuyerAdmin):
     """What was bought. A trigger keeps orders as they are."""
 
     list_display = ("number", "placed_at", "who", "masked_email", "total", "paid", "checkout_link")
