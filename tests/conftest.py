@@ -236,7 +236,7 @@ def web_server(_web_servers: dict[str, Any], transactional_db: None) -> Iterator
     wanted = {name: value for name, value in wanted.items() if name not in _NOT_THE_SERVERS}
     if _web_servers.get("environment") != wanted or has_ended(_web_servers["process"].process):
         _web_servers["stack"].close()
-        _web_servers["url"], _web_servers["process"] = _web_servers["stack"].enter_context(_serving())
+        _web_servers["url"], _web_servers["process"] = _web_servers["stack"].enter_context(serving())
         _web_servers["environment"] = wanted
     yield _web_servers["url"]
     wait_until_nobody_asks()
@@ -248,8 +248,8 @@ _ENVIRONMENT = dict(os.environ)
 
 
 @contextmanager
-def _serving() -> Iterator[tuple[str, RunningProcess]]:
-    """Run granian on a free port; give its URL and process."""
+def serving() -> Iterator[tuple[str, RunningProcess]]:
+    """Run a granian on a free port against this worker's database; give its URL and process."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     argv = ["python", "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]

@@ -11,7 +11,7 @@ def database(env: environ.Env, url: str, *, is_pooled: bool) -> dict[str, Any]:
     """Read the PostgreSQL server at `url`, with the time-outs and pool that the environment asks for.
 
     The time-outs keep one stuck session from holding up the shop: a statement 5 s, a wait for a lock 3 s,
-    a transaction that does nothing 10 s. `migrate` and `load_demo` raise them (manage.py).
+    a transaction that does nothing 10 s. Commands that rewrite whole tables have others (manage.py).
 
     Behind PgBouncer in transaction mode (`DATABASE_PGBOUNCER=true`) a session is not ours: no pool of our own, no
     prepared statements, no server-side cursors, and the time-outs belong on the role (`ALTER ROLE … SET`).
