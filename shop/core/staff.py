@@ -64,8 +64,8 @@ class PersonalAdmin(ReadOnlyAdmin):
     personal_fields: tuple[str, ...] = ()
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:  # noqa: ANN401 - Django's signature
-        fields = list(super().get_fields(request, obj))
-        return fields if self._may_see(request) else [name for name in fields if name not in self.personal_fields]
+        hidden = ("masked_email",) if self._may_see(request) else self.personal_fields
+        return [name for name in super().get_fields(request, obj) if name not in hidden]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -7,7 +7,8 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -20,6 +21,17 @@ from shop.core.staff import Inline, PersonalAdmin
 
 class BuyerAdmin(PersonalAdmin):
     """Rows of somebody who buys."""
+
+    @admin.display(description=_("address"))
+    def delivered_to(self, row: Any) -> SafeString | str:  # noqa: ANN401 - checkout or order
+        """Write the address as on a parcel; in a checkout it may not be known yet."""
+        names = ("name", "line1", "line2", "city", "region", "postcode", "country")
+        return (
+            format_html_join(
+                mark_safe("<br>"), "{}", ((row.address[name],) for name in names if row.address.get(name))
+            )
+            or "–"
+        )
 
     @admin.display(description=_("who"))
     def who(self, row: Any) -> str:  # noqa: ANN401 - checkout or order
@@ -87,9 +99,9 @@ class CheckoutAdmin(BuyerAdmin):
     date_hierarchy = "created_at"
     search_fields = ("=checkout_id", "=email", "=reservation_id")
     search_help_text = _("Checkout, reservation or mail address, exactly")
-    personal_fields = ("email", "address")
+    personal_fields = ("email", "delivered_to")
     fields = (
-        *("checkout_id", "who", "masked_email", "email", "address", "state", "step", "total", "reservation_link"),
+        *("checkout_id", "who", "masked_email", "email", "delivered_to", "state", "step", "total", "reservation_link"),
         *("lock_expires_at", "cart_content_version", "quote_number", "version", "consent_reminders"),
         *("created_at", "updated_at", "ended_at", "end_cause"),
     )
@@ -122,9 +134,9 @@ class OrderAdmin(BuyerAdmin):
     date_hierarchy = "placed_at"
     search_fields = ("=number", "=email", "=checkout__checkout_id", "=payment__provider_reference")
     search_help_text = _("Order, checkout, mail address or provider's reference, exactly")
-    personal_fields = ("email", "address")
+    personal_fields = ("email", "delivered_to")
     fields = (
-        *("number", "placed_at", "who", "masked_email", "email", "address", "total", "paid", "payment_link"),
+        *("number", "placed_at", "who", "masked_email", "email", "delivered_to", "total", "paid", "payment_link"),
         *("checkout_link", "language", "cart_cleared_at"),
     )
     inlines = (OrderLineInline,)
