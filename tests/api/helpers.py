@@ -117,7 +117,7 @@ def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:
 def commands(client: redis.Redis) -> Iterator[list[str]]:
     """Gather the commands that the cart's Redis is sent from outside (not by scripts)."""
     seen: list[str] = []
-    database = int(settings.CART.redis_url.rpartition("db=")[2] or settings.CART.redis_url.rpartition("/")[2] or 0)
+    database = client.connection_pool.connection_kwargs.get("db", 0)
     client.ping()  # connects; its greeting is not counted
     with redis.Redis.from_url(settings.CART.redis_url) as other, other.monitor() as monitor:
         yield seen

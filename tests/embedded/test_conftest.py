@@ -66,6 +66,7 @@ def test_a_real_web_server_answers(web_server: str) -> None:
         assert answer.status == 200
 
 
+OWN_SERVERS = {"TEST_SERVERS_DIR": "", "PYTEST_XDIST_WORKER": "", **dict.fromkeys(addresses.NAMES, "")}
 SLEEPING_TEST = "import time\n\n\ndef test_sleeps(db):\n    time.sleep(60)\n"
 
 
@@ -74,7 +75,7 @@ def test_an_interrupted_session_leaves_no_servers(ending: int, tmp_path: Path) -
     (tmp_path / "test_sleep.py").write_text(SLEEPING_TEST)
     argv = ["python", "-m", "pytest", "-n0", "-p", "no:cacheprovider", "-p", "tests.conftest", str(tmp_path)]
     argv += ["-c", "pyproject.toml", "--rootdir", ".", "-v", "-s"]
-    with running_process(argv, env={"TEST_SERVERS_DIR": "", "PYTEST_XDIST_WORKER": ""}) as session:
+    with running_process(argv, env=OWN_SERVERS) as session:
         directory = addresses.test_directory(session.process.pid)
         wait_until(lambda: len(find(str(directory))) >= 2, seconds=60)
         session.process.send_signal(ending)

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from shop.catalog.management.commands import load_demo
+from shop.embedded import addresses
 from shop.embedded import demo as demo_module
 from shop.embedded.ports import free_port
 from shop.embedded.processes import end_stranger
@@ -26,7 +27,12 @@ pytestmark = pytest.mark.fault
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ("python", "-m", "shop.embedded.demo")
 # A demo has servers of its own: it must not see those of the tests.
-BARE = {"DJANGO_SETTINGS_MODULE": "", "PYTEST_XDIST_WORKER": "", "TEST_SERVERS_DIR": ""}
+BARE = {
+    "DJANGO_SETTINGS_MODULE": "",
+    "PYTEST_XDIST_WORKER": "",
+    "TEST_SERVERS_DIR": "",
+    **dict.fromkeys(addresses.NAMES, ""),
+}
 
 
 @pytest.fixture

@@ -27,9 +27,7 @@ class BuyerAdmin(PersonalAdmin):
         """Write the address as on a parcel; in a checkout it may not be known yet."""
         names = ("name", "line1", "line2", "city", "region", "postcode", "country")
         return (
-            format_html_join(
-                mark_safe("<br>"), "{}", ((row.address[name],) for name in names if row.address.get(name))
-            )
+            format_html_join(mark_safe("<br>"), "{}", ((row.address[name],) for name in names if row.address.get(name)))
             or "–"
         )
 
