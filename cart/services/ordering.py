@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from cart import restoring, store
 from cart.errors import CartLockedError
@@ -15,6 +15,31 @@ from cart.offers import currency
 from cart.restoring import subtract
 from cart.services.applying import apply
 from cart.types import CartChange, CartRef
+from shop.core.db import prepared
+
+# An update that changes nothing locks the live row and gives it as it is then.
+_LIVE_RECORD = """
+INSERT INTO cart_cartrecord AS r
+       (owner, user_id, version, content_version, lines, saved, marks, ordered, units, value_minor, currency,
+        last_activity_at, state)
+VALUES (%(owner)s, %(user_id)s, %(version)s, %(version)s, '[]', '[]', '{}', '[]', 0, 0, %(currency)s, now(), 'active')
+    ON CONFLICT (owner) WHERE state <> 'converted' DO UPDATE SET version = r.version
+RETURNING r.id, r.version, r.lines, r.ordered,
+          EXISTS (SELECT FROM cart_cartrecord c WHERE c.order_number = %(number)s)
+"""
+_CONVERT = """
+WITH live AS (
+       UPDATE cart_cartrecord SET ordered = %(ordered)s, lines = %(lines)s, units = %(units)s, value_minor = %(value)s,
+              version = %(live_version)s
+        WHERE id = %(id)s)
+INSERT INTO cart_cartrecord
+       (owner, user_id, version, content_version, lines, saved, marks, ordered, units, value_minor, currency,
+        last_activity_at, state, order_number)
+VALUES (%(owner)s, %(user_id)s, %(version)s, %(version)s, %(ordered_lines)s, '[]', '{}', '[]', %(ordered_units)s,
+        %(ordered_value)s, %(currency)s, now(), 'converted', %(number)s)
+    ON CONFLICT (order_number) WHERE state = 'converted' DO NOTHING
+RETURNING id
+"""
 
 KEPT_ORDERS = 10
 """How many of an owner's orders are remembered until a snapshot confirms that their lines are out of the cart."""
@@ -57,7 +82,8 @@ def convert_record(*, ref: CartRef, content_version: int, lines: Iterable[Ordere
     """Record a cart as ordered; call it inside the order's transaction (PostgreSQL only). Safe to repeat.
 
     A final row keeps what was ordered. The live row loses those lines and remembers the order, so that neither a late
-    snapshot nor a restored cart brings them back before Redis is cleared (`clear_ordered`). Locks the live row.
+    snapshot nor a restored cart brings them back before Redis is cleared (`clear_ordered`). Two statements; the first
+    locks the live row.
 
     :raises TransactionManagementError: if there is no transaction.
     """
@@ -67,31 +93,16 @@ def convert_record(*, ref: CartRef, content_version: int, lines: Iterable[Ordere
     for line in lines:
         quantities[line.sku_id] = quantities.get(line.sku_id, 0) + line.quantity
     common = {
+        "owner": ref.owner,
         "user_id": ref.user_id,
+        "version": content_version,
         "currency": currency(),
-        "last_activity_at": Now(),
+        "number": order_number,
     }
-    CartRecord.objects.bulk_create(
-        [
-            CartRecord(
-                owner=ref.owner,
-                state=CartRecord.State.ACTIVE,
-                version=content_version,
-                content_version=content_version,
-                **common,
-            )
-        ],
-        ignore_conflicts=True,
-    )
-    live = (
-        CartRecord.objects.select_for_update()
-        .order_by("id")
-        .exclude(state=CartRecord.State.CONVERTED)
-        .get(owner=ref.owner)
-    )
-    if CartRecord.objects.filter(order_number=order_number).exists():
+    ((record_id, version, stored, orders, is_known),) = prepared(_LIVE_RECORD, common)
+    if is_known:
         return
-    known = {row["sku_id"]: dict(row) for row in live.lines}
+    known: dict[str, dict[str, Any]] = {row["sku_id"]: row for row in json.loads(stored)}
     ordered = [
         {
             **known.get(sku_id, {"price_at_add": None, "currency": None, "added_at": 0}),
@@ -101,28 +112,30 @@ def convert_record(*, ref: CartRef, content_version: int, lines: Iterable[Ordere
         for sku_id, quantity in quantities.items()
     ]
     subtract(known, quantities)
-    live.ordered = [*live.ordered, {"number": order_number, "lines": quantities}][-KEPT_ORDERS:]
-    live.lines = list(known.values())
-    live.units = sum(row["quantity"] for row in known.values())
-    live.value_minor = sum(row["quantity"] * (row["price_at_add"] or 0) for row in known.values())
-    live.version = max(live.version, content_version)
-    live.save(update_fields=["ordered", "lines", "units", "value_minor", "version"])
-    CartRecord.objects.bulk_create(
-        [
-            CartRecord(
-                owner=ref.owner,
-                state=CartRecord.State.CONVERTED,
-                order_number=order_number,
-                version=content_version,
-                content_version=content_version,
-                lines=ordered,
-                units=sum(quantities.values()),
-                value_minor=sum(row["quantity"] * (row["price_at_add"] or 0) for row in ordered),
-                **common,
-            )
-        ],
-        ignore_conflicts=True,
+    remembered = [*json.loads(orders), {"number": order_number, "lines": quantities}][-KEPT_ORDERS:]
+    prepared(
+        _CONVERT,
+        {
+            **common,
+            "id": record_id,
+            "live_version": max(version, content_version),
+            "ordered": json.dumps(remembered),
+            "lines": json.dumps(list(known.values())),
+            "units": _units(known.values()),
+            "value": _value(known.values()),
+            "ordered_lines": json.dumps(ordered),
+            "ordered_units": _units(ordered),
+            "ordered_value": _value(ordered),
+        },
     )
+
+
+def _units(rows: Iterable[Mapping[str, Any]]) -> int:
+    return sum(row["quantity"] for row in rows)
+
+
+def _value(rows: Iterable[Mapping[str, Any]]) -> int:
+    return sum(row["quantity"] * (row["price_at_add"] or 0) for row in rows)
 
 
 def clear_ordered(
