@@ -15,7 +15,7 @@ from shop.checkout.errors import (
     IdempotencyKeyReusedError,
 )
 from shop.checkout.models import IdempotencyRecord, IdempotencyState
-from shop.core.db import rows
+from shop.core.db import prepared
 
 LEASE_SECONDS = 30
 """Longer than any request may take: after that its worker is dead and the key is taken over."""
@@ -30,6 +30,11 @@ ON CONFLICT (principal, route, key) DO UPDATE
    SET attempt = r.attempt + 1, lease_until = excluded.lease_until
  WHERE r.state = 'running' AND r.lease_until < clock_timestamp() AND r.fingerprint = excluded.fingerprint
 RETURNING id, attempt
+"""
+_FINISH = """
+UPDATE checkout_idempotencyrecord SET state = 'done', status = %(status)s, headers = %(headers)s, body = %(body)s
+ WHERE id = %(id)s AND attempt = %(attempt)s AND state = 'running'
+RETURNING id
 """
 
 
@@ -83,24 +88,27 @@ def run(
     :raises IdempotencyKeyReusedError: if the key was used for another body.
     :raises IdempotencyInProgressError: if the first request is still running, or this one was overtaken.
     """
-    claim = rows(
+    claim = prepared(
         _CLAIM,
         {"principal": principal, "route": route, "key": key, "fingerprint": fingerprint, "lease": lease_seconds},
     )
     if not claim:
         return _earlier(principal=principal, route=route, key=key, fingerprint=fingerprint)
     record_id, attempt = claim[0]
-    mine = IdempotencyRecord.objects.filter(pk=record_id, attempt=attempt, state=IdempotencyState.RUNNING)
     try:
         answer = effect()
     except BaseException:
-        mine.delete()
+        IdempotencyRecord.objects.filter(pk=record_id, attempt=attempt, state=IdempotencyState.RUNNING).delete()
         raise
-    stored = mine.update(
-        state=IdempotencyState.DONE,
-        status=answer.status,
-        headers=dict(answer.headers),
-        body=dict(answer.body),
+    stored = prepared(
+        _FINISH,
+        {
+            "id": record_id,
+            "attempt": attempt,
+            "status": answer.status,
+            "headers": json.dumps(dict(answer.headers)),
+            "body": json.dumps(answer.body),
+        },
     )
     if not stored:
         raise IdempotencyInProgressError(retry_after_seconds=1)

@@ -212,7 +212,7 @@ def test_money_that_comes_after_the_use_went_to_another_is_given_back() -> None:
 
     applied = apply_outcome(outcome=outcome_of(late.payment_id), now=clock.now())
 
-    assert (applied.state, used(entered)) == (PaymentState.REFUND_DUE, 1)
+    assert (applied.payment.state, used(entered)) == (PaymentState.REFUND_DUE, 1)
     assert models.Order.objects.count() == 1
 
 

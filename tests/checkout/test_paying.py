@@ -28,7 +28,7 @@ from shop.checkout.gateways.port import Charge, GatewayDownError, Outcome
 from shop.checkout.models import FakeCharge, Order, Payment
 from shop.checkout.types import CheckoutState, PaymentState
 from shop.core import clock
-from shop.core.errors import RejectedError
+from shop.core.errors import RejectedError, UnavailableError
 from tests.checkout.helpers import (
     ADDRESS,
     cart_of,
@@ -472,8 +472,12 @@ def test_a_free_order_whose_process_died_is_completed(monkeypatch: pytest.Monkey
     ref, view = ready()
     models.CheckoutLine.objects.update(unit_price_minor=0)
     models.Checkout.objects.update(subtotal_minor=0, total_minor=0)
+
+    def unheard(**_: object) -> None:
+        raise UnavailableError(retry_after_seconds=1)
+
     with monkeypatch.context() as patch:
-        patch.setattr("shop.checkout.services.paying.apply_outcome", lambda **_: None)
+        patch.setattr("shop.checkout.services.settling.apply_outcome", unheard)
         payment = pay(view, ref, total=0)
     assert not Order.objects.exists()
 

@@ -37,11 +37,11 @@ import os, signal, sys
 import django
 django.setup()
 from shop.checkout import services
-from shop.checkout.services import outcomes, paying
+from shop.checkout.services import outcomes, settling
 from shop.checkout.types import Principal
 from shop.core import clock
 where, checkout_id, owner, total = sys.argv[1:]
-module, name = {"before_applying": (paying, "apply_outcome"), "before_clearing": (outcomes, "finish_order")}[where]
+module, name = {"before_applying": (settling, "apply_outcome"), "before_clearing": (outcomes, "finish_order")}[where]
 setattr(module, name, lambda **_: os.kill(os.getpid(), signal.SIGKILL))
 services.pay(checkout_id=checkout_id, principal=Principal(owner=owner, user_id=None), method="fake",
              provider_token="ok", expected_total=int(total), key="k", now=clock.now())

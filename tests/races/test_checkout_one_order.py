@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models import QuerySet
 
 from inventory import services as inventory
 from inventory.models import Reservation
 from shop.checkout import models, services
 from shop.checkout.models import FakeCharge, Order, Payment, WebhookEvent
-from shop.checkout.services import outcomes, paying, rows, starting
+from shop.checkout.services import ordering, paying, rows, starting
 from shop.core import clock
 from shop.core.errors import Refusal
 from tests.checkout.helpers import (
@@ -90,19 +89,12 @@ def test_many_presses_with_one_key_charge_once() -> None:
     assert Payment.objects.count() == FakeCharge.objects.count() == Order.objects.count() == 1
 
 
-def test_twin_reading_the_state_before_writing_it_charges_many_times(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_twin_without_the_condition_on_the_state_charges_many_times(monkeypatch: pytest.MonkeyPatch) -> None:
     make_sku()
     ref, view = ready()
-    plain = QuerySet.update
-
-    def unconditional(query: QuerySet[models.Checkout], **values: object) -> int:
-        if query.model is models.Checkout and values.get("state") == "paying":
-            return plain(models.Checkout.objects.filter(pk=view.checkout_id), **values)
-        return plain(query, **values)
-
-    monkeypatch.setattr(QuerySet, "update", unconditional)
-    monkeypatch.setattr(rows, "require_open", lambda _: None)
-    monkeypatch.setattr(paying, "_known_payment", lambda *_: None)
+    careless = paying._BEGIN.replace("AND state = 'open' ", "")
+    assert careless != paying._BEGIN
+    monkeypatch.setattr(paying, "_BEGIN", careless)
     with without_constraints("checkout_payment", "one_running_payment_a_checkout"):
         meet(RIVALS, lambda n: pay(view, ref, "slow", key=f"k{n}"))
         assert FakeCharge.objects.count() > 1
@@ -136,13 +128,9 @@ def test_twin_without_lock_and_constraints_makes_many_orders(monkeypatch: pytest
     payment = pay(view, ref, "slow")
     news = outcome_of(payment.payment_id)
 
-    def unlocked(key: str) -> tuple[models.Checkout, models.Payment]:
-        row = models.Payment.objects.select_related("checkout").get(pk=key)
-        connection.cursor().execute("SELECT pg_sleep(0.2)")
-        return row.checkout, row
-
-    monkeypatch.setattr(outcomes, "lock_payment", unlocked)
-    monkeypatch.setattr(outcomes, "_why_no_order", lambda *_: "")
+    careless = ordering._LOCK.replace("FOR NO KEY UPDATE", "AND pg_sleep(0.2) IS NOT NULL")
+    monkeypatch.setattr(ordering, "_LOCK", careless)
+    monkeypatch.setattr(ordering, "_refusal", lambda _: "")
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT conname FROM pg_constraint WHERE conrelid = 'checkout_order'::regclass AND contype = 'u'"

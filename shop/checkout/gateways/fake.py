@@ -21,6 +21,7 @@ from shop.checkout.gateways.port import Charge, GatewayEvent, GatewayTimeoutErro
 from shop.checkout.models import FakeCharge
 from shop.checkout.types import PaymentState
 from shop.core import clock
+from shop.core.db import columns_of, instance_of, prepared
 from shop.core.errors import ErrorDetail, RejectedError
 from shop.core.ids import new_id
 
@@ -34,6 +35,15 @@ FIRST_STATE = {
     "timeout_after_success": PaymentState.SUCCEEDED,
     "requires_action": PaymentState.REQUIRES_ACTION,
 }
+
+_ENTER = f"""
+INSERT INTO checkout_fakecharge AS f
+       (key, reference, checkout_id, amount_minor, currency, state, reason, settles_at, is_told, created_at)
+VALUES (%(key)s, %(reference)s, %(checkout_id)s, %(amount)s, %(currency)s, %(state)s, %(reason)s, %(settles_at)s,
+        false, %(now)s)
+    ON CONFLICT (key) DO NOTHING
+RETURNING {columns_of(FakeCharge, "f")}
+"""  # noqa: S608 - put together from constants
 
 
 class FakeGateway:
@@ -61,19 +71,21 @@ class FakeGateway:
         self.check_token(charge.token)
         now = clock.now()
         state = FIRST_STATE[charge.token]
-        row, _ = FakeCharge.objects.get_or_create(
-            key=charge.key,
-            defaults={
+        entered = prepared(
+            _ENTER,
+            {
+                "key": charge.key,
                 "reference": new_id("fch"),
                 "checkout_id": charge.checkout_id,
-                "amount_minor": charge.amount.minor,
+                "amount": charge.amount.minor,
                 "currency": charge.amount.currency,
                 "state": state.value,
                 "reason": "card_declined" if state is PaymentState.FAILED else "",
                 "settles_at": now + timedelta(seconds=SLOW_SECONDS) if charge.token == "slow" else None,  # noqa: S105 - a test token
-                "created_at": now,
+                "now": now,
             },
         )
+        row = instance_of(FakeCharge, entered[0]) if entered else FakeCharge.objects.get(key=charge.key)
         if charge.token == "timeout_after_success":  # noqa: S105 - a test token
             raise GatewayTimeoutError
         return _outcome(row)

@@ -45,15 +45,17 @@ def get_payment_for_payer(*, token: str) -> tuple[PaymentView, Principal]:
     return payment_view(row), principal_of(row.checkout.owner)
 
 
-def payment_view(row: models.Payment) -> PaymentView:
-    """Show a payment; its order, if any, is named by number."""
-    order = getattr(row, "order", None)
+def payment_view(row: models.Payment, *, order_number: str | None = None) -> PaymentView:
+    """Show a payment; `order_number` spares asking for its order, and is empty if it has none."""
+    if order_number is None:
+        order = getattr(row, "order", None)
+        order_number = order.number if order else ""
     return PaymentView(
         payment_id=row.payment_id,
         checkout_id=row.checkout_id,
         state=PaymentState(row.state),
         amount=Money(row.amount_minor, row.currency),
-        order_number=order.number if order else "",
+        order_number=order_number,
         decline_reason=row.reason if row.state == PaymentState.FAILED.value else "",
         action_url=_action_url(row),
     )

@@ -4,10 +4,11 @@ from shop.checkout.services.clearing import finish_order
 from shop.checkout.services.details import update_details
 from shop.checkout.services.keeping import cancel, give_back_removed, renew, reserve_again
 from shop.checkout.services.outcomes import apply_outcome
-from shop.checkout.services.paying import check_payment, finish_action, give_up_payment, pay
+from shop.checkout.services.paying import pay
 from shop.checkout.services.reconciling import reconcile_payments, refund_payments
 from shop.checkout.services.reordering import reorder
 from shop.checkout.services.reviewing import ask_refund, attach_payment, decide_refund, give_up_webhook, look_up
+from shop.checkout.services.settling import check_payment, finish_action, give_up_payment
 from shop.checkout.services.starting import start_checkout
 from shop.checkout.services.sweeping import finish_checkouts
 from shop.checkout.services.webhooks import process_webhooks, receive_webhook, retry_webhook

@@ -114,10 +114,14 @@ def give_back_removed(*, checkout_id: str, principal: Principal, now: datetime) 
     row = rows.read(checkout_id=checkout_id, principal=principal)
     if row.state != CheckoutState.OPEN.value:
         return False
-    cart = carts.get_cart(ref=rows.ref_of(row.owner))
+    return follow_cart(row, carts.get_cart(ref=rows.ref_of(row.owner)), principal=principal, now=now)
+
+
+def follow_cart(row: models.Checkout, cart: Cart, *, principal: Principal, now: datetime) -> bool:
+    """Let an open checkout follow this cart of its owner, by the rule of `give_back_removed`."""
     if cart.is_copy or cart.content_version <= row.cart_content_version:
         return False
-    return _follow(checkout_id, principal, cart, now)
+    return _follow(row.checkout_id, principal, cart, now)
 
 
 @retrying

@@ -9,23 +9,17 @@ from enum import StrEnum
 import structlog
 from django.db import IntegrityError, transaction
 
-from cart import services as carts
 from inventory import services as inventory
-from inventory.errors import InsufficientStockError, ReservationExpiredError
-from pricing.errors import CodeUsedUpError, PromotionUsedUpError
-from shop.catalog import selectors as catalog
 from shop.checkout import models, rules
-from shop.checkout.errors import PaymentUnknownError
 from shop.checkout.gateways import gateway, is_known
 from shop.checkout.gateways.port import Outcome
-from shop.checkout.selectors import TOO_LATE, is_id
+from shop.checkout.selectors import TOO_LATE, payment_view
 from shop.checkout.services import rows
 from shop.checkout.services.capturing import capture
-from shop.checkout.services.clearing import finish_order, unlock_cart
-from shop.checkout.services.quoting import note_charged
-from shop.checkout.types import CheckoutState, PaymentState
+from shop.checkout.services.clearing import Ordered, finish_order, unlock_cart
+from shop.checkout.services.ordering import Locked, NotOrderedError, lock_payment, place_order
+from shop.checkout.types import CheckoutState, PaymentState, PaymentView
 from shop.core.db import failures_named, retrying
-from shop.core.ids import new_id
 
 log = structlog.get_logger(__name__)
 
@@ -48,21 +42,27 @@ class Effect(StrEnum):
 class Applied:
     """The payment afterwards."""
 
-    payment_id: str
-    checkout_id: str
-    state: PaymentState
+    payment: PaymentView
+    """As it was when the news had been applied."""
     effect: Effect
-    order_number: str = ""
-    owner: str = ""
+    owner: str
     reason: str = ""
+    """What the news contradicts; empty if nothing."""
     needs_capture: bool = False
+    ordered: Ordered | None = None
+
+    @property
+    def order_number(self) -> str:
+        """The number of the order that the news made; empty if it made none."""
+        return self.payment.order_number if self.ordered else ""
 
 
 def apply_outcome(*, outcome: Outcome, now: datetime) -> Applied:
     """Move our payment to where the provider says it is, and do what follows from that, in one transaction.
 
     Success makes the reservation hard, the cart record converted, and the order with its lines; if the reservation is
-    gone the units are reserved again; if they are sold, the payment becomes `refund_due`, a row that a task works off.
+    gone the units are reserved again; if they are sold, all that is rolled back, and in a transaction of its own the
+    payment becomes `refund_due`, a row that a task works off.
     Failure opens the checkout again and gives its units back. States move by precedence, so the order of arrival does
     not matter and news told twice changes nothing. News that contradicts the payment (amount, currency, checkout,
     account, mode) puts an undecided payment into review and makes no order.
@@ -77,19 +77,26 @@ def apply_outcome(*, outcome: Outcome, now: datetime) -> Applied:
     :raises UnavailableError: if locks were not to be had; nothing changed, the news must be applied again.
     """
     with failures_named():
-        applied = _apply(outcome, now)
-    if applied.order_number:
-        finish_order(number=applied.order_number, now=now)
+        try:
+            applied = _apply(outcome, now)
+        except NotOrderedError as refused:
+            # Whoever else brings the same news meanwhile is refused as well, or has made the order: both are seen.
+            applied = _apply(outcome, now, refusal=refused.reason)
+    payment = applied.payment
+    if applied.ordered:
+        finish_order(number=payment.order_number, now=now, known=applied.ordered)
         if applied.needs_capture:
-            capture(payment_id=applied.payment_id)
-    elif applied.effect is Effect.MOVED and applied.state in (PaymentState.FAILED, PaymentState.REFUND_DUE):
-        unlock_cart(applied.owner, checkout_id=applied.checkout_id)
+            capture(payment_id=payment.payment_id)
+    elif applied.effect is Effect.MOVED and payment.state in (PaymentState.FAILED, PaymentState.REFUND_DUE):
+        unlock_cart(applied.owner, checkout_id=payment.checkout_id)
     return applied
 
 
 @retrying
-def _apply(outcome: Outcome, now: datetime) -> Applied:
-    checkout, payment = lock_payment(outcome.key or _key_of(outcome.reference))
+def _apply(outcome: Outcome, now: datetime, *, refusal: str = "") -> Applied:
+    """Apply news in one transaction; `refusal` says why success makes no order."""
+    locked = lock_payment(outcome.key or _key_of(outcome.reference))
+    checkout, payment = locked.checkout, locked.payment
     current = PaymentState(payment.state)
     is_asked_for = current is PaymentState.REFUND_DUE and outcome.state is PaymentState.REFUNDED
     contradiction = (
@@ -101,20 +108,18 @@ def _apply(outcome: Outcome, now: datetime) -> Applied:
         is_odd_refund = outcome.state is PaymentState.REFUNDED and current is not PaymentState.REVIEW
         if is_undecided or is_odd_refund:
             move(payment, PaymentState.REVIEW, reason=contradiction, now=now)
-        return _applied(checkout, payment, Effect.MISMATCHED, reason=contradiction)
+        return _applied(locked, Effect.MISMATCHED, reason=contradiction)
     if not rules.may_move(current, outcome.state):
-        return _applied(checkout, payment, Effect.KNOWN)
+        return _applied(locked, Effect.KNOWN)
     if outcome.state not in UNDECIDED or not payment.provider_reference:
         payment.provider_reference = outcome.reference or payment.provider_reference
     payment.action_url = outcome.action_url or payment.action_url
     match outcome.state:
+        case PaymentState.SUCCEEDED if refusal:
+            give_up_order(locked, reason=refusal, now=now)
         case PaymentState.SUCCEEDED:
-            number = succeed(checkout, payment, now)
-            needs_capture = bool(number) and outcome.needs_capture
-            if needs_capture:
-                payment.next_check_at = now
-                payment.save(update_fields=["next_check_at"])
-            return _applied(checkout, payment, Effect.MOVED, order_number=number, needs_capture=needs_capture)
+            number = place_order(locked, now=now, capture_at=now if outcome.needs_capture else None)
+            return _applied(locked, Effect.MOVED, order_number=number, needs_capture=outcome.needs_capture)
         case PaymentState.FAILED:
             move(payment, PaymentState.FAILED, reason=outcome.reason or "declined", now=now)
             reopen(checkout, payment, release_cause="payment_failed", now=now)
@@ -125,29 +130,21 @@ def _apply(outcome: Outcome, now: datetime) -> Applied:
             move(payment, PaymentState.REVIEW, reason=outcome.reason, now=now)
         case _:
             move(payment, outcome.state, reason="", now=now)
-    return _applied(checkout, payment, Effect.MOVED)
+    return _applied(locked, Effect.MOVED)
+
+
+def give_up_order(locked: Locked, *, reason: str, now: datetime) -> None:
+    """Write that the money of a payment without an order has to go back; its checkout is opened where it can be."""
+    log.error("payment_without_order", payment=locked.payment.payment_id, reason=reason)
+    move(locked.payment, PaymentState.REFUND_DUE, reason=reason, now=now)
+    if reason in TOO_LATE:
+        reopen(locked.checkout, locked.payment, release_cause=reason, now=now)
 
 
 def _key_of(reference: str) -> str:
     """Find our payment by the provider's reference; empty if none bears it."""
     found = models.Payment.objects.filter(provider_reference=reference) if reference else models.Payment.objects.none()
     return found.values_list("payment_id", flat=True).first() or ""
-
-
-def lock_payment(key: str) -> tuple[models.Checkout, models.Payment]:
-    """Lock a payment and, before it, its checkout, until the transaction ends.
-
-    :raises PaymentUnknownError: if there is none of this id.
-    """
-    checkout_id = (
-        models.Payment.objects.filter(payment_id=key).values_list("checkout_id", flat=True).first()
-        if is_id(key)
-        else None
-    )
-    if checkout_id is None:
-        raise PaymentUnknownError
-    checkout = models.Checkout.objects.select_for_update(no_key=True).order_by("checkout_id").get(pk=checkout_id)
-    return checkout, models.Payment.objects.select_for_update(no_key=True).order_by("payment_id").get(pk=key)
 
 
 def claim(payment: models.Payment) -> rules.Claim:
@@ -219,117 +216,15 @@ def reopen(checkout: models.Checkout, payment: models.Payment, *, release_cause:
         inventory.release(reservation_id=checkout.reservation_id, cause=release_cause)
 
 
-def succeed(checkout: models.Checkout, payment: models.Payment, now: datetime) -> str:
-    """Make the order of a verified payment, or the refund if there can be none. Gives the order's number or nothing."""
-    refusal = _why_no_order(checkout, payment)
-    if not refusal:
-        try:
-            with transaction.atomic():
-                return _order(checkout, payment, now)
-        except InsufficientStockError:
-            refusal = "sold_out"
-        except (CodeUsedUpError, PromotionUsedUpError) as error:
-            refusal = error.code
-        except IntegrityError as error:  # another checkout of the same cart content was quicker
-            if "one_order_a_cart_content" not in str(error):
-                raise
-            refusal = "ordered_already"
-        checkout.refresh_from_db()
-        payment.refresh_from_db()
-    log.error("payment_without_order", payment=payment.payment_id, reason=refusal)
-    move(payment, PaymentState.REFUND_DUE, reason=refusal, now=now)
-    if refusal in TOO_LATE:
-        reopen(checkout, payment, release_cause=refusal, now=now)
-    return ""
-
-
-def _why_no_order(checkout: models.Checkout, payment: models.Payment) -> str:
-    if models.Order.objects.filter(owner=checkout.owner, cart_content_version=checkout.cart_content_version).exists():
-        return "ordered_already"
-    if models.Order.objects.filter(checkout=checkout).exists():
-        return "ordered_already"
-    if checkout.state == CheckoutState.CANCELLED.value:
-        return "checkout_cancelled"
-    if checkout.quote_number != payment.quote_number:
-        return "quote_replaced"
-    return ""
-
-
-def _order(checkout: models.Checkout, payment: models.Payment, now: datetime) -> str:
-    """Write everything that an order is; the caller rolls all of it back if a line is sold out.
-
-    :raises InsufficientStockError: if the reservation is gone and its units are sold.
-    :raises PromotionUsedUpError, CodeUsedUpError: if a use was given back and taken by another.
-    """
-    number = new_id("ord")
-    lines = list(checkout.lines.all())
-    carts.convert_record(
-        ref=rows.ref_of(checkout.owner),
-        content_version=checkout.cart_content_version,
-        lines=lines,
-        order_number=number,
-    )
-    rows.finish_uses(checkout, order_number=number)
-    note_charged(checkout, lines, order_number=number)
-    try:
-        inventory.commit(reservation_id=checkout.reservation_id)
-    except ReservationExpiredError:
-        rows.reserve(checkout)
-        inventory.commit(reservation_id=checkout.reservation_id)
-    cards = catalog.list_cards(sku_ids=[line.sku_id for line in lines])
-    checkout.state = CheckoutState.COMPLETED.value
-    checkout.end_cause = "ordered"
-    checkout.ended_at = now
-    rows.touch(checkout, now=now)
-    move(payment, PaymentState.SUCCEEDED, reason="", now=now)
-    order = models.Order.objects.create(
-        number=number,
-        checkout=checkout,
-        payment=payment,
-        owner=checkout.owner,
-        user_id=checkout.user_id,
-        cart_content_version=checkout.cart_content_version,
-        currency=checkout.currency,
-        subtotal_minor=checkout.subtotal_minor,
-        total_minor=checkout.total_minor,
-        discounts=checkout.discounts,
-        email=checkout.email,
-        address=checkout.address,
-        language=checkout.language,
-        placed_at=now,
-    )
-    models.OrderLine.objects.bulk_create(
-        models.OrderLine(
-            order=order,
-            position=line.position,
-            sku_id=line.sku_id,
-            title=line.title,
-            quantity=line.quantity,
-            unit_price_minor=line.unit_price_minor,
-            discount_minor=line.discount_minor,
-            image_url=cards[line.sku_id].image_url if line.sku_id in cards else "",
-        )
-        for line in lines
-    )
-    return number
-
-
 def _applied(
-    checkout: models.Checkout,
-    payment: models.Payment,
-    effect: Effect,
-    *,
-    order_number: str = "",
-    reason: str = "",
-    needs_capture: bool = False,
+    locked: Locked, effect: Effect, *, order_number: str = "", reason: str = "", needs_capture: bool = False
 ) -> Applied:
+    checkout = locked.checkout
     return Applied(
-        payment_id=payment.payment_id,
-        checkout_id=payment.checkout_id,
-        state=PaymentState(payment.state),
+        payment=payment_view(locked.payment, order_number=order_number),
         effect=effect,
-        order_number=order_number,
         owner=checkout.owner,
         reason=reason,
         needs_capture=needs_capture,
+        ordered=Ordered(checkout.owner, checkout.cart_content_version, locked.lines) if order_number else None,
     )

@@ -2,45 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import urljoin
 
 import structlog
-from django.conf import settings
-from django.utils.translation import gettext as _
 
 from cart import selectors as carts
 from cart import services as cart_services
-from inventory import services as inventory
+from cart.types import Cart
 from pricing.errors import CodeUsedUpError, PromotionUsedUpError
-from shop.checkout import access, models, selectors
+from shop.checkout import models, selectors
 from shop.checkout.conf import conf
 from shop.checkout.errors import (
     CheckoutIncompleteError,
-    GatewayUnavailableError,
-    PaymentDeclinedError,
+    CheckoutUnknownError,
     PaymentInProgressError,
-    PaymentUnknownError,
     PriceChangedError,
 )
 from shop.checkout.gateways import gateway
-from shop.checkout.gateways.fake import FakeGateway
-from shop.checkout.gateways.port import Charge, GatewayDownError, GatewayTimeoutError, Outcome
+from shop.checkout.selectors.checkouts import LINES, QuotedLine, read_lines
 from shop.checkout.services import rows
-from shop.checkout.services.clearing import unlock_cart
-from shop.checkout.services.keeping import give_back_removed
-from shop.checkout.services.outcomes import FREE, apply_outcome, free_outcome, lock_payment, reopen
+from shop.checkout.services.keeping import follow_cart
+from shop.checkout.services.outcomes import FREE
 from shop.checkout.services.quoting import Offer, freeze, frozen_quote, note_shown, offer, requote, shown_in_checkout
-from shop.checkout.types import CheckoutState, PaymentState, PaymentView, Principal
-from shop.core.db import retrying
-from shop.core.errors import ErrorDetail, Refusal, RejectedError, UnavailableError
+from shop.checkout.services.settling import charge, told
+from shop.checkout.types import CheckoutState, PaymentView, Principal
+from shop.core.db import columns_of, instance_of, prepared, retrying
+from shop.core.errors import ErrorDetail, Refusal, RejectedError
 from shop.core.ids import new_id
-from shop.core.money import Money
 
 log = structlog.get_logger(__name__)
 
 FIRST_CHECK_SECONDS = 10
 """When reconciliation first asks about a payment: the gateway's own time-outs (2 s + 5 s) are over by then."""
+
+_TO_PAY = f"""
+SELECT {LINES}, o.number, {columns_of(models.Checkout, "c")}, {columns_of(models.Payment, "p")}
+  FROM checkout_checkout c
+  LEFT JOIN LATERAL (
+       SELECT p.* FROM checkout_payment p
+        WHERE p.checkout_id = c.checkout_id
+          AND (p.key = %(key)s OR (c.state = 'completed'
+                                   AND EXISTS (SELECT FROM checkout_order x WHERE x.payment_id = p.payment_id)))
+        ORDER BY p.key <> %(key)s LIMIT 1) p ON true
+  LEFT JOIN checkout_order o ON o.payment_id = p.payment_id
+ WHERE c.checkout_id = %(checkout_id)s AND c.owner = %(owner)s
+"""  # noqa: S608 - put together from constants
+
+# One request pays: of many that meet here, one finds the checkout open.
+_BEGIN = f"""
+WITH moved AS (
+       UPDATE checkout_checkout SET state = 'paying', version = version + 1, updated_at = %(now)s
+        WHERE checkout_id = %(checkout_id)s AND state = 'open' AND quote_number = %(quote_number)s
+       RETURNING *)
+INSERT INTO checkout_payment AS p
+       (payment_id, checkout_id, key, quote_number, state, amount_minor, currency, method, provider,
+        provider_reference, reason, action_url, next_check_at, checks, created_at)
+SELECT %(payment_id)s, checkout_id, %(key)s, quote_number, 'created', total_minor, currency,
+       CASE WHEN total_minor = 0 THEN %(free)s ELSE %(method)s END,
+       CASE WHEN total_minor = 0 THEN %(free)s ELSE %(provider)s END,
+       '', '', '', %(check_at)s, 0, %(now)s
+  FROM moved
+RETURNING (SELECT email FROM moved), (SELECT reservation_id FROM moved), {columns_of(models.Payment, "p")}
+"""  # noqa: S608 - put together from constants
+
+_COLUMNS = len(models.Checkout._meta.concrete_fields)  # noqa: SLF001 - documented
+
+
+@dataclass(frozen=True, slots=True)
+class _ToPay:
+    """A checkout that somebody wants to pay."""
+
+    checkout: models.Checkout
+    lines: tuple[QuotedLine, ...]
+    known: PaymentView | None
+    """The payment that this request began before, or the one that ordered this checkout."""
 
 
 def pay(
@@ -79,108 +116,53 @@ def pay(
     :raises GatewayUnavailableError: if the provider was not reached; the checkout is as it was.
     :raises RejectedError: if method or token are none that this shop takes.
     """
-    row = rows.read(checkout_id=checkout_id, principal=principal)
-    known = _known_payment(row, key)
-    if known is not None:
-        return _told(known)
+    begun = _read(checkout_id=checkout_id, principal=principal, key=key)
+    if begun.known is not None:
+        return told(begun.known)
+    row = begun.checkout
     rows.require_open(row)
     if row.total_minor:
         _require_method(method, provider_token)
     _require_complete(row)
-    fresh = _require_agreed(row, principal=principal, expected_total=expected_total, now=now)
+    cart = carts.get_cart(ref=rows.ref_of(row.owner))
+    if follow_cart(row, cart, principal=principal, now=now):
+        begun = _read(checkout_id=checkout_id, principal=principal, key=key)
+        row = begun.checkout
+        rows.require_open(row)
+    fresh = _require_agreed(row, begun.lines, cart, expected_total=expected_total, now=now)
     try:
-        payment = _begin(row, fresh, method=method, key=key, expected_total=expected_total, now=now)
+        payment = _begin(begun, fresh, principal=principal, method=method, key=key, now=now)
     except CodeUsedUpError:
         _end_lock(row, now)
         raise
     except PromotionUsedUpError as error:
         _end_lock(row, now)
-        dearer = requote(row, now=now)
+        dearer = requote(row, begun.lines, now=now)
         _note_shown(row, dearer)
         raise PriceChangedError(dearer.quote, dearer.changes) from error
     if isinstance(payment, PaymentView):
         return payment
     _lock_cart(row)
-    outcome = _ask(payment, provider_token, owner=row.owner, now=now)
-    if outcome is None:
-        return selectors.payment_view(_reload(payment.payment_id))
-    return _settle(payment.payment_id, outcome, now)
+    return charge(payment, provider_token, owner=row.owner, now=now)
 
 
-def finish_action(
-    *, checkout_id: str, payment_id: str, principal: Principal, approve: bool, now: datetime
-) -> PaymentView:
-    """Play the customer at the offline bank's page: approve or refuse a payment that waits for it.
+def _read(*, checkout_id: str, principal: Principal, key: str) -> _ToPay:
+    """Read all that paying needs to know (one statement).
 
-    :raises PaymentUnknownError: if there is no such payment of the offline gateway, or it is another's.
-    :raises PaymentDeclinedError: if it was refused, or had failed before.
+    :raises CheckoutUnknownError: if there is no such checkout, or it is another's.
     """
-    row = _payment(checkout_id=checkout_id, payment_id=payment_id, principal=principal)
-    provider = gateway(row.provider) if row.provider != FREE else None
-    if not isinstance(provider, FakeGateway):
-        raise PaymentUnknownError
-    return _settle(payment_id, provider.decide(key=payment_id, approve=approve), now)
-
-
-def check_payment(*, checkout_id: str, payment_id: str, principal: Principal, now: datetime) -> PaymentView:
-    """Ask the provider how a payment stands (“Check again”), and apply the answer; unanswered, it stays as it is.
-
-    :raises PaymentUnknownError: if there is no such payment, or it is another's.
-    :raises PaymentDeclinedError: if it failed.
-    """
-    row = _payment(checkout_id=checkout_id, payment_id=payment_id, principal=principal)
-    if row.state not in models.payments.RUNNING:
-        return _told(row)
-    if row.provider == FREE:
-        return _settle(payment_id, free_outcome(row), now)
-    try:
-        outcome = gateway(row.provider).find(key=payment_id, reference=row.provider_reference, since=row.created_at)
-    except (GatewayDownError, GatewayTimeoutError):
-        outcome = None
-    return _settle(payment_id, outcome, now) if outcome else selectors.payment_view(row)
-
-
-def give_up_payment(*, checkout_id: str, payment_id: str, principal: Principal, now: datetime) -> PaymentView:
-    """End a payment that waits for its payer, at the provider first, so that another way of paying can be chosen.
-
-    One that is decided by now stays as it is; unanswered, it goes on waiting.
-
-    :raises PaymentUnknownError: if there is no such payment, or it is another's.
-    :raises PaymentDeclinedError: if it is ended, or failed before.
-    :raises GatewayUnavailableError: if the provider did not answer: the payment may still succeed.
-    """
-    row = _payment(checkout_id=checkout_id, payment_id=payment_id, principal=principal)
-    if row.state != PaymentState.REQUIRES_ACTION.value:
-        return _told(row)
-    try:
-        outcome = gateway(row.provider).cancel(key=payment_id, reference=row.provider_reference, since=row.created_at)
-    except (GatewayDownError, GatewayTimeoutError) as error:
-        raise GatewayUnavailableError(retry_after_seconds=10) from error
-    return _settle(payment_id, outcome, now) if outcome else selectors.payment_view(row)
-
-
-def _payment(*, checkout_id: str, payment_id: str, principal: Principal) -> models.Payment:
-    selectors.get_payment(checkout_id=checkout_id, payment_id=payment_id, principal=principal)
-    return _reload(payment_id)
-
-
-def _reload(payment_id: str) -> models.Payment:
-    return models.Payment.objects.select_related("order").get(pk=payment_id)
-
-
-def _known_payment(row: models.Checkout, key: str) -> models.Payment | None:
-    """Find the payment that this request began before, or the one that ordered this checkout."""
-    mine = models.Payment.objects.filter(checkout=row).select_related("order")
-    known = mine.filter(key=key).first()
-    if known is None and row.state == CheckoutState.COMPLETED.value:
-        known = mine.filter(order__isnull=False).first()
-    return known
-
-
-def _told(row: models.Payment) -> PaymentView:
-    if row.state == PaymentState.FAILED.value:
-        raise PaymentDeclinedError(row.reason, row.payment_id)
-    return selectors.payment_view(row)
+    asked = {"checkout_id": checkout_id, "owner": principal.owner, "key": key}
+    found = prepared(_TO_PAY, asked) if selectors.is_id(checkout_id) else ()
+    if not found:
+        raise CheckoutUnknownError
+    lines, number, *columns = found[0]
+    checkout, payment = columns[:_COLUMNS], columns[_COLUMNS:]
+    known = instance_of(models.Payment, payment) if payment[0] else None
+    return _ToPay(
+        checkout=instance_of(models.Checkout, checkout),
+        lines=read_lines(lines),
+        known=None if known is None else selectors.payment_view(known, order_number=number or ""),
+    )
 
 
 def _require_method(method: str, provider_token: str) -> None:
@@ -196,19 +178,17 @@ def _require_complete(row: models.Checkout) -> None:
         raise CheckoutIncompleteError(errors=errors)
 
 
-def _require_agreed(row: models.Checkout, *, principal: Principal, expected_total: int, now: datetime) -> Offer | None:
+def _require_agreed(
+    row: models.Checkout, lines: Sequence[QuotedLine], cart: Cart, *, expected_total: int, now: datetime
+) -> Offer | None:
     """Make sure that the shopper saw what is about to be charged; give the new quote if the price lock is over.
 
     :raises PriceChangedError: if the cart holds other lines, or the total is another.
     """
-    if give_back_removed(checkout_id=row.checkout_id, principal=principal, now=now):
-        row.refresh_from_db()
-        rows.require_open(row)
-    cart = carts.get_cart(ref=rows.ref_of(row.owner))
     if not cart.is_copy and cart.content_version != row.cart_content_version:
         wanted = {line.sku_id: line.quantity for line in cart.lines}
-        if wanted != {line.sku_id: line.quantity for line in row.lines.all()}:
-            shown = {line.sku_id: line.price_at_add for line in cart.lines} | shown_in_checkout(row)
+        if wanted != {line.sku_id: line.quantity for line in lines}:
+            shown = {line.sku_id: line.price_at_add for line in cart.lines} | shown_in_checkout(row, lines)
             present = offer(
                 wanted=cart.lines,
                 currency=cart.currency,
@@ -220,10 +200,10 @@ def _require_agreed(row: models.Checkout, *, principal: Principal, expected_tota
             )
             note_shown(present, owner=row.owner, cart_content_version=cart.content_version, checkout_id=row.checkout_id)
             raise PriceChangedError(present.quote, present.changes)
-    fresh = requote(row, now=now) if row.lock_expires_at <= now else None
+    fresh = requote(row, lines, now=now) if row.lock_expires_at <= now else None
     if fresh is None:
         if expected_total != row.total_minor:
-            raise PriceChangedError(frozen_quote(row), ())
+            raise PriceChangedError(frozen_quote(row, lines), ())
         return None
     total = fresh.quote.total.minor
     has_fallen = total < row.total_minor == expected_total
@@ -250,43 +230,56 @@ def _end_lock(row: models.Checkout, now: datetime) -> None:
 
 
 def _begin(
-    row: models.Checkout, fresh: Offer | None, *, method: str, key: str, expected_total: int, now: datetime
+    begun: _ToPay, fresh: Offer | None, *, principal: Principal, method: str, key: str, now: datetime
 ) -> models.Payment | PaymentView:
     """Move the checkout to paying, reserve, pin, commit the payment's row; or give the payment that won the race."""
+    row = begun.checkout
 
     @retrying
     def write() -> models.Payment | PaymentView:
-        moved = models.Checkout.objects.filter(
-            pk=row.pk, state=CheckoutState.OPEN.value, quote_number=row.quote_number
-        ).update(state=CheckoutState.PAYING.value, updated_at=now)
-        locked = models.Checkout.objects.get(pk=row.pk)
-        if not moved:
-            known = _known_payment(locked, key)
-            if known is not None:
-                return _told(known)
-            rows.require_open(locked)
-            raise PaymentInProgressError(retry_after_seconds=1)
+        lines: Sequence[rows.Line] = begun.lines
+        quote_number = row.quote_number
         if fresh is not None:
-            freeze(locked, fresh, now=now)
-        rows.claim_uses(locked)
-        rows.reserve(locked)
-        inventory.pin(reservation_id=locked.reservation_id, seconds=conf().pin_seconds)
-        rows.touch(locked, now=now)
-        is_free = locked.total_minor == 0
-        return models.Payment.objects.create(
-            payment_id=new_id("pay"),
-            checkout=locked,
-            key=key,
-            quote_number=locked.quote_number,
-            amount_minor=locked.total_minor,
-            currency=locked.currency,
-            method=FREE if is_free else method,
-            provider=FREE if is_free else conf().gateway,
-            next_check_at=now + timedelta(seconds=FIRST_CHECK_SECONDS),
-            created_at=now,
+            quote_number = _freeze(row, fresh, principal=principal, now=now)
+            lines = fresh.lines
+        moved = prepared(
+            _BEGIN,
+            {
+                "checkout_id": row.checkout_id,
+                "quote_number": quote_number,
+                "payment_id": new_id("pay"),
+                "key": key,
+                "free": FREE,
+                "method": method,
+                "provider": conf().gateway,
+                "check_at": now + timedelta(seconds=FIRST_CHECK_SECONDS),
+                "now": now,
+            },
         )
+        if not moved:
+            seen = _read(checkout_id=row.checkout_id, principal=principal, key=key)
+            if seen.known is not None:
+                return told(seen.known)
+            rows.require_open(seen.checkout)
+            raise PaymentInProgressError(retry_after_seconds=1)
+        row.email, row.reservation_id, *payment = moved[0]
+        rows.claim_uses(row)
+        if rows.pin(row, lines):
+            models.Checkout.objects.filter(pk=row.pk).update(reservation_id=row.reservation_id)
+        return instance_of(models.Payment, payment)
 
     return write()
+
+
+def _freeze(row: models.Checkout, fresh: Offer, *, principal: Principal, now: datetime) -> int:
+    """Write the new quote of a checkout whose price lock is over, unless somebody was quicker; give its number."""
+    locked = rows.lock(checkout_id=row.checkout_id, principal=principal)
+    if locked.state != CheckoutState.OPEN.value or locked.quote_number != row.quote_number:
+        return row.quote_number
+    freeze(locked, fresh, now=now)
+    locked.save()
+    row.discounts, row.reductions = locked.discounts, locked.reductions
+    return locked.quote_number
 
 
 def _lock_cart(row: models.Checkout) -> None:
@@ -297,54 +290,3 @@ def _lock_cart(row: models.Checkout) -> None:
         )
     except Refusal as error:
         log.warning("cart_not_locked", checkout=row.checkout_id, reason=error.code)
-
-
-def _ask(payment: models.Payment, provider_token: str, *, owner: str, now: datetime) -> Outcome | None:
-    """Charge outside any transaction. None: no answer in time, the payment is processing.
-
-    :raises GatewayUnavailableError: if the provider was not reached.
-    """
-    if payment.provider == FREE:
-        return free_outcome(payment)
-    charge = Charge(
-        key=payment.payment_id,
-        checkout_id=payment.checkout_id,
-        amount=Money(payment.amount_minor, payment.currency),
-        token=provider_token,
-        title=_("Your order"),
-        return_url=urljoin(settings.BASE_URL, access.payer_path(payment_id=payment.payment_id)),
-    )
-    try:
-        return gateway(payment.provider).charge(charge)
-    except GatewayTimeoutError:
-        waiting = models.Payment.objects.filter(pk=payment.pk, state=PaymentState.CREATED.value)
-        waiting.update(state=PaymentState.PROCESSING.value)
-        return None
-    except GatewayDownError as error:
-        _take_back(payment.payment_id, now)
-        unlock_cart(owner, checkout_id=payment.checkout_id)
-        raise GatewayUnavailableError(retry_after_seconds=10) from error
-
-
-@retrying
-def _take_back(payment_id: str, now: datetime) -> None:
-    """Open the checkout again after a payment that never reached the provider; its reservation stays."""
-    checkout, row = lock_payment(payment_id)
-    if row.state != PaymentState.CREATED.value:
-        return
-    row.state, row.reason = PaymentState.FAILED.value, "gateway_unavailable"
-    row.next_check_at, row.settled_at = None, now
-    row.save()
-    reopen(checkout, row, release_cause="", now=now)
-
-
-def _settle(payment_id: str, outcome: Outcome, now: datetime) -> PaymentView:
-    """Apply what the provider said and tell the payer.
-
-    :raises PaymentDeclinedError: if the payment failed.
-    """
-    try:
-        apply_outcome(outcome=outcome, now=now)
-    except UnavailableError:  # the news is in the provider's books: webhook or reconciliation bring it again
-        log.warning("outcome_not_applied", payment=payment_id)
-    return _told(_reload(payment_id))

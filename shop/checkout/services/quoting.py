@@ -14,13 +14,16 @@ from shop.catalog import selectors as catalog
 from shop.checkout import models, rules
 from shop.checkout.errors import LineUnavailableError, PriceChangedError
 from shop.checkout.selectors import pointer
+from shop.checkout.selectors.checkouts import QuotedLine
 from shop.checkout.services import rows
 from shop.checkout.services.rows import FrozenLine
 from shop.checkout.types import PriceChange
 from shop.core.errors import ErrorDetail
 from shop.core.money import Money
 
-Wanted = CartLine | models.CheckoutLine
+Quoted = models.CheckoutLine | QuotedLine
+"""A line of a frozen quote."""
+Wanted = CartLine | Quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ def note_shown(
     )
 
 
-def note_charged(row: models.Checkout, lines: Sequence[models.CheckoutLine], *, order_number: str) -> None:
+def note_charged(row: models.Checkout, lines: Sequence[Quoted], *, order_number: str) -> None:
     """Write down what an order charges, where it differs from the prices at add; in the order's transaction."""
     pricing_services.log_deltas(
         quote=frozen_quote(row, lines),
@@ -149,15 +152,16 @@ def freeze(row: models.Checkout, fresh: Offer, *, now: datetime) -> None:
     rows.freeze(row, fresh.lines, reductions=fresh.quote.reductions, now=now)
 
 
-def requote(row: models.Checkout, *, now: datetime) -> Offer:
-    """Quote the lines of a checkout anew and compare them with its frozen quote.
+def requote(row: models.Checkout, known: Sequence[Quoted] | None = None, *, now: datetime) -> Offer:
+    """Quote the lines of a checkout anew and compare them with its frozen quote; `known` spares reading them.
 
     :raises LineUnavailableError: if a line is not sold any more.
     """
+    lines = list(row.lines.all()) if known is None else known
     return offer(
-        wanted=list(row.lines.all()),
+        wanted=lines,
         currency=row.currency,
-        shown=shown_in_checkout(row),
+        shown=shown_in_checkout(row, lines),
         owner=row.owner,
         code_ids=row.code_ids,
         now=now,
@@ -165,12 +169,13 @@ def requote(row: models.Checkout, *, now: datetime) -> Offer:
     )
 
 
-def shown_in_checkout(row: models.Checkout) -> dict[str, Money | None]:
-    """Give the unit prices of a checkout's frozen quote, by SKU."""
-    return {line.sku_id: Money(line.unit_price_minor, row.currency) for line in row.lines.all()}
+def shown_in_checkout(row: models.Checkout, known: Sequence[Quoted] | None = None) -> dict[str, Money | None]:
+    """Give the unit prices of a checkout's frozen quote, by SKU; `known` spares reading its lines."""
+    lines = row.lines.all() if known is None else known
+    return {line.sku_id: Money(line.unit_price_minor, row.currency) for line in lines}
 
 
-def frozen_quote(row: models.Checkout, known: Sequence[models.CheckoutLine] | None = None) -> PriceQuote:
+def frozen_quote(row: models.Checkout, known: Sequence[Quoted] | None = None) -> PriceQuote:
     """Give the quote of a checkout as it stands; `known` spares reading its lines."""
     lines = tuple(
         QuoteLine(

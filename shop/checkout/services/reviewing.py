@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db import transaction
+
 from shop.checkout import models, rules
 from shop.checkout.conf import conf
 from shop.checkout.errors import GatewayUnavailableError, NotDecidableError, PaymentUnknownError
 from shop.checkout.gateways import gateway, is_known
 from shop.checkout.gateways.port import GatewayDownError, GatewayTimeoutError, Outcome
 from shop.checkout.services import outcomes
+from shop.checkout.services.ordering import NotOrderedError, lock_payment, place_order
 from shop.checkout.types import PaymentState
 from shop.core.errors import ErrorDetail, RejectedError
 
@@ -34,7 +37,7 @@ def ask_refund(*, payment_id: str, reason: str, by: int, now: datetime) -> bool:
     if not text or len(text) > REASON_LIMIT:
         code = "too_long" if text else "reason_missing"
         raise RejectedError(errors=(ErrorDetail("/reason", code, {"limit": REASON_LIMIT}),))
-    _checkout, payment = outcomes.lock_payment(payment_id)
+    payment = lock_payment(payment_id).payment
     if payment.state not in _REFUNDABLE or not is_known(payment.provider):
         raise NotDecidableError(payment.state)
     if payment.refund_requests.filter(state=models.RefundState.ASKED).exists():
@@ -64,7 +67,7 @@ def decide_refund(*, request_id: int, approve: bool, by: int, now: datetime) -> 
     payment_id = models.RefundRequest.objects.filter(pk=request_id).values_list("payment_id", flat=True).first()
     if payment_id is None:
         raise PaymentUnknownError
-    _checkout, payment = outcomes.lock_payment(payment_id)
+    payment = lock_payment(payment_id).payment
     request = models.RefundRequest.objects.select_for_update().order_by("pk").get(pk=request_id)
     if request.state != models.RefundState.ASKED:
         raise NotDecidableError(request.state)
@@ -105,7 +108,8 @@ def attach_payment(*, payment_id: str, outcome: Outcome | None, now: datetime) -
     :raises PaymentUnknownError: if there is no such payment.
     :raises NotDecidableError: if it is not in review, or the books say something else.
     """
-    checkout, payment = outcomes.lock_payment(payment_id)
+    locked = lock_payment(payment_id)
+    payment = locked.payment
     if payment.state != PaymentState.REVIEW.value:
         raise NotDecidableError(payment.state)
     if outcome is None or outcome.state is not PaymentState.SUCCEEDED:
@@ -114,14 +118,19 @@ def attach_payment(*, payment_id: str, outcome: Outcome | None, now: datetime) -
         raise NotDecidableError(contradiction)
     payment.provider_reference = outcome.reference or payment.provider_reference
     number = models.Order.objects.filter(payment=payment).values_list("number", flat=True).first() or ""
+    capture_at = now if outcome.needs_capture else None
     if number:
         outcomes.move(payment, PaymentState.SUCCEEDED, reason="", now=now)
-    else:
-        number = outcomes.succeed(checkout, payment, now)
-    if number and outcome.needs_capture:
-        payment.next_check_at = now
-        payment.save(update_fields=["next_check_at"])
-    return number
+        if capture_at:
+            payment.next_check_at = capture_at
+            payment.save(update_fields=["next_check_at"])
+        return number
+    try:
+        with transaction.atomic():
+            return place_order(locked, now=now, capture_at=capture_at)
+    except NotOrderedError as refused:
+        outcomes.give_up_order(lock_payment(payment_id), reason=refused.reason, now=now)
+    return ""
 
 
 def give_up_webhook(*, event_id: int, now: datetime) -> bool:

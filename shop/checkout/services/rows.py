@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cart.types import CartRef
 from inventory import services as inventory
+from inventory.errors import ReservationExpiredError, ReservationUnknownError
 from inventory.types import ReservationView, StockDemand
 from pricing import services as pricing
 from pricing.rules import price_demands
@@ -16,8 +18,9 @@ from shop.checkout import models
 from shop.checkout.conf import conf
 from shop.checkout.errors import CheckoutCancelledError, CheckoutUnknownError, PaymentInProgressError
 from shop.checkout.selectors import is_id
+from shop.checkout.selectors.checkouts import QuotedLine
 from shop.checkout.types import CheckoutState, Principal
-from shop.core.db import rows
+from shop.core.db import columns_of, instance_of, prepared, rows
 from shop.core.ids import hash_token
 from shop.core.money import Money
 
@@ -33,7 +36,13 @@ class FrozenLine:
     price_at_add_minor: int | None
 
 
-Line = FrozenLine | models.CheckoutLine
+Line = FrozenLine | QuotedLine | models.CheckoutLine
+
+_READ = f"""
+SELECT {columns_of(models.Checkout, "c")} FROM checkout_checkout c
+ WHERE c.checkout_id = %(checkout_id)s AND c.owner = %(owner)s
+"""  # noqa: S608 - put together from constants
+_LOCK = f"{_READ} FOR NO KEY UPDATE"
 
 
 def ref_of(owner: str) -> CartRef:
@@ -52,14 +61,7 @@ def read(*, checkout_id: str, principal: Principal) -> models.Checkout:
 
     :raises CheckoutUnknownError: if there is none of this id, or it is another's.
     """
-    row = (
-        models.Checkout.objects.filter(checkout_id=checkout_id, owner=principal.owner).first()
-        if is_id(checkout_id)
-        else None
-    )
-    if row is None:
-        raise CheckoutUnknownError
-    return row
+    return _one(_READ, checkout_id, principal)
 
 
 def lock(*, checkout_id: str, principal: Principal) -> models.Checkout:
@@ -67,11 +69,14 @@ def lock(*, checkout_id: str, principal: Principal) -> models.Checkout:
 
     :raises CheckoutUnknownError: if there is none of this id, or it is another's.
     """
-    mine = models.Checkout.objects.select_for_update(no_key=True).filter(owner=principal.owner, checkout_id=checkout_id)
-    row = mine.order_by("checkout_id").first() if is_id(checkout_id) else None
-    if row is None:
+    return _one(_LOCK, checkout_id, principal)
+
+
+def _one(sql: str, checkout_id: str, principal: Principal) -> models.Checkout:
+    found = prepared(sql, {"checkout_id": checkout_id, "owner": principal.owner}) if is_id(checkout_id) else ()
+    if not found:
         raise CheckoutUnknownError
-    return row
+    return instance_of(models.Checkout, found[0])
 
 
 def require_open(row: models.Checkout) -> None:
@@ -150,6 +155,26 @@ def reserve(row: models.Checkout, lines: Iterable[Line] | None = None) -> Reserv
     reservation = inventory.reserve(demands=demands, owner=row.checkout_id)
     row.reservation_id = reservation.reservation_id
     return reservation
+
+
+def pin(row: models.Checkout, lines: Sequence[Line]) -> bool:
+    """Keep what a locked checkout has reserved for as long as a payment may run; reserve it again if that is over.
+
+    Tells whether there is another reservation now; the caller saves the row then.
+
+    :raises InsufficientStockError: if the reservation was over and a SKU is short.
+    :raises StockBusyError: if the stock rows are locked for too long.
+    """
+    if row.reservation_id:
+        with suppress(ReservationExpiredError, ReservationUnknownError):
+            kept = inventory.pin(reservation_id=row.reservation_id, seconds=conf().pin_seconds)
+            if {demand.sku_id: demand.quantity for demand in kept.lines} == {
+                line.sku_id: line.quantity for line in lines
+            }:
+                return False
+    reserve(row, lines)
+    inventory.pin(reservation_id=row.reservation_id, seconds=conf().pin_seconds)
+    return True
 
 
 def codes_of(row: models.Checkout) -> list[int]:
