@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,16 +15,29 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from tests.conftest import CHROMIUM
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+MOST_SHIFT = 0.02
+"""How much of a page may jump by itself, as layout shift is scored (https://web.dev/articles/cls)."""
+WATCH_SHIFTS = """
+new PerformanceObserver((list) => {
+  for (const shift of list.getEntries())
+    if (!shift.hadRecentInput) window.shifted(location.pathname + " " + performance.timeOrigin, shift.value);
+}).observe({type: "layout-shift", buffered: true});
+"""
 
 
 @dataclass(slots=True)
 class Visitor:
-    """A browser window on the shop; `troubles` are errors on the console, answers of 4xx that were wanted left out."""
+    """A browser window on the shop.
+
+    `troubles` are errors on the console, answers of 4xx that were wanted left out; `shifts` say how much of each page
+    jumped without its visitor having done anything.
+    """
 
     url: str
     context: BrowserContext
     page: Page
     troubles: list[str] = field(default_factory=list)
+    shifts: dict[str, float] = field(default_factory=dict)
 
     def open(self, path: str) -> Page:
         """Open a page."""
@@ -76,11 +90,14 @@ def chromium(web_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Brows
 def visit(chromium: Browser, web_server: str) -> Iterator[Open]:
     """Give `visit(width=…, scheme="dark", scripts=False)`, which opens a window of its own.
 
-    At the end no window may have an error on its console, reports of the security policy included.
+    `is_resized` is for one whose size or style the test changes. At the end no window may have an error on its
+    console, reports of the security policy included, and no page may have jumped.
     """
     visitors: list[Visitor] = []
 
-    def open_window(*, width: int = 1280, scheme: Any = "light", scripts: bool = True, **more: Any) -> Visitor:
+    def open_window(
+        *, width: int = 1280, scheme: Any = "light", scripts: bool = True, is_resized: bool = False, **more: Any
+    ) -> Visitor:
         context = chromium.new_context(
             viewport={"width": width, "height": 800}, color_scheme=scheme, java_script_enabled=scripts, **more
         )
@@ -91,6 +108,13 @@ def visit(chromium: Browser, web_server: str) -> Iterator[Open]:
             if message.type in ("error", "warning") and "the server responded with a status of" not in message.text:
                 visitor.troubles.append(message.text)
 
+        def note(_source: object, where: str, much: float) -> None:
+            visitor.shifts[where] = visitor.shifts.get(where, 0) + much
+
+        # A cart that is kept in the browser learns what changed when it is drawn already.
+        if scripts and not is_resized and os.environ.get("CART_GUEST_STORAGE") != "client":
+            context.expose_binding("shifted", note)
+            context.add_init_script(WATCH_SHIFTS)
         visitor.page.on("console", hear)
         visitor.page.on("pageerror", lambda error: visitor.troubles.append(str(error)))
         visitors.append(visitor)
@@ -101,3 +125,4 @@ def visit(chromium: Browser, web_server: str) -> Iterator[Open]:
     for visitor in visitors:
         visitor.context.close()
     assert not troubles
+    assert not [shift for visitor in visitors for shift in visitor.shifts.items() if shift[1] > MOST_SHIFT]
