@@ -81,6 +81,12 @@ def instance_of(model: type[M], values: Sequence[Any]) -> M:
     return model.from_db(connection.alias, names, read)
 
 
+def values_of(row: Model) -> dict[str, Any]:
+    """Give what the columns of an instance are to hold, as parameters by the columns' names."""
+    fields = row._meta.concrete_fields  # noqa: SLF001 - documented
+    return {str(field.column): field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields}
+
+
 @functools.cache
 def _shape(model: type[Model]) -> tuple[list[str], tuple[tuple[int, Any], ...]]:
     fields = model._meta.concrete_fields  # noqa: SLF001 - documented

@@ -12,6 +12,7 @@ from shop.accounts.models import User
 from tests.api.helpers import Api, commands, sell
 
 PASSWORD = "trolley-demo-1"
+ADDRESS = {"name": "Ada", "line1": "1 Test Row", "city": "Leeds", "postcode": "LS1 1AA", "country": "GB"}
 
 
 @pytest.fixture
@@ -90,6 +91,47 @@ def test_a_customer_costs_one_query_more(api: Api, shelf: list[str], cart_redis:
     with CaptureQueriesContext(connection) as queries, commands(cart_redis) as sent:
         api("DELETE", "cart")
     assert (len(queries), sent) == (1, ["EVALSHA"])
+
+
+def _buy(api: Api, shelf: list[str], lines: int) -> dict[str, int]:
+    """Buy so many SKUs; count all statements of each step, those that begin and end transactions too."""
+    _fill(api, shelf, lines)
+    counts: dict[str, int] = {}
+
+    def ask(step: str, *asked: Any, **more: Any) -> Any:
+        with CaptureQueriesContext(connection) as queries:
+            answer = api(*asked, **more)
+        assert answer.status_code in (200, 201), answer.content
+        counts[step] = len(queries)
+        return answer
+
+    tag = api("GET", "cart").headers["ETag"]
+    started = ask("start", "POST", "checkouts", {}, key=True, If_Match=tag)
+    path = f"checkouts/{started.json()['id']}"
+    typed = {"email": "ada@example.com", "shipping_address": ADDRESS}
+    filled = ask("address", "PATCH", path, typed, If_Match=started.headers["ETag"])
+    ask("look", "GET", path)
+    total = filled.json()["totals"]["total"]["amount"]
+    payment = {"method": "fake", "provider_token": "ok", "expected_total": total}
+    paid = ask("pay", "POST", f"{path}/payments", payment, key=True)
+    assert paid.json()["order_number"]
+    return counts
+
+
+@pytest.mark.parametrize("lines", [1, 40])
+def test_a_purchase_costs_as_much_for_one_line_as_for_many(api: Api, shelf: list[str], lines: int) -> None:
+    _buy(api, shelf, 1)  # from now on somebody has started from this network address
+    api.cart_session = ""
+
+    assert _buy(api, shelf, lines) == {"start": 14, "address": 5, "look": 1, "pay": 16}
+
+
+def test_a_customers_purchase_costs_one_query_a_step_more(api: Api, shelf: list[str]) -> None:
+    User.objects.create_user("ada@example.com", PASSWORD)
+    api.sign_in("ada@example.com", PASSWORD)
+    _buy(api, shelf, 1)
+
+    assert _buy(api, shelf, 3) == {"start": 15, "address": 6, "look": 2, "pay": 17}
 
 
 @pytest.mark.parametrize("limit", [1, 100])

@@ -5,7 +5,6 @@ from shop.checkout.selectors.ids import is_id, pointer, principal_of
 from shop.checkout.selectors.orders import (
     find_last_address,
     find_order,
-    find_order_number,
     get_order,
     get_order_for_mail,
     list_order_numbers,
@@ -25,7 +24,6 @@ __all__ = [
     "find_last_address",
     "find_open_checkout",
     "find_order",
-    "find_order_number",
     "get_checkout",
     "get_order",
     "get_order_for_mail",

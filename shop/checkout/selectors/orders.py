@@ -67,12 +67,6 @@ def find_last_address(*, principal: Principal) -> Address | None:
     return address_of(mine.values_list("address", flat=True).first() or {})
 
 
-def find_order_number(*, owner: str, cart_content_version: int) -> str:
-    """Find the order of one cart content; empty if there is none."""
-    mine = models.Order.objects.filter(owner=owner, cart_content_version=cart_content_version)
-    return mine.values_list("number", flat=True).first() or ""
-
-
 def list_order_numbers(*, placed_from: datetime, after: str = "", limit: int = 500) -> tuple[tuple[str, datetime], ...]:
     """List numbers and times of orders, oldest first, for whoever follows them: later than a time and number."""
     since = models.Order.objects.filter(

@@ -79,7 +79,6 @@ def update_details(
     :raises CheckoutChangedError: if its version is not `expected_version`.
     :raises RejectedError: if a field is not valid.
     """
-    rows.require_open(rows.read(checkout_id=checkout_id, principal=principal))
 
     @retrying
     def write() -> None:

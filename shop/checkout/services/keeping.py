@@ -10,13 +10,16 @@ from inventory import selectors as stock
 from inventory import services as inventory
 from inventory.errors import ReservationExpiredError
 from inventory.types import ReservationState
-from pricing.types import read_reductions
+from pricing.rules import price_demands
+from pricing.types import Demand, read_reductions
 from shop.checkout import models, rules, selectors
 from shop.checkout.errors import PriceChangedError
+from shop.checkout.selectors.checkouts import QuotedLine
 from shop.checkout.services import rows
 from shop.checkout.services.quoting import Offer, freeze, note_shown, requote
 from shop.checkout.types import CheckoutState, CheckoutView, Principal
 from shop.core.db import retrying
+from shop.core.money import Money
 
 
 def reserve_again(*, checkout_id: str, principal: Principal, accepted_total: int | None, now: datetime) -> CheckoutView:
@@ -141,12 +144,28 @@ def _follow(checkout_id: str, principal: Principal, cart: Cart, now: datetime) -
         row.save(update_fields=["cart_version", "cart_content_version"])
     if kept == bought:
         return False
-    frozen = [
-        rows.FrozenLine(line.sku_id, line.title, kept[line.sku_id], line.unit_price_minor, line.price_at_add_minor)
+    quote = price_demands(
+        demands=[Demand(sku_id, quantity) for sku_id, quantity in kept.items()],
+        prices={line.sku_id: Money(line.unit_price_minor, row.currency) for line in lines},
+        currency=row.currency,
+        reductions=read_reductions(row.reductions),
+    )
+    taken = {line.sku_id: line.discount_minor for line in quote.lines}
+    rows.freeze(row, quote, now=now, is_new_quote=False)
+    cut = [
+        QuotedLine(
+            sku_id=line.sku_id,
+            title=line.title,
+            quantity=kept[line.sku_id],
+            unit_price_minor=line.unit_price_minor,
+            discount_minor=taken[line.sku_id],
+            price_at_add_minor=line.price_at_add_minor,
+            card=None,
+        )
         for line in lines
         if line.sku_id in kept
     ]
-    rows.freeze(row, frozen, reductions=read_reductions(row.reductions), now=now, is_new_quote=False)
+    rows.replace_lines(row, cut)
     if _is_reserved(row):
         rows.reserve(row)  # fewer units than before: the difference goes back
     rows.touch(row, now=now)

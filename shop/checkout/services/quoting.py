@@ -16,7 +16,6 @@ from shop.checkout.errors import LineUnavailableError, PriceChangedError
 from shop.checkout.selectors import pointer
 from shop.checkout.selectors.checkouts import QuotedLine
 from shop.checkout.services import rows
-from shop.checkout.services.rows import FrozenLine
 from shop.checkout.types import PriceChange
 from shop.core.errors import ErrorDetail
 from shop.core.money import Money
@@ -31,7 +30,7 @@ class Offer:
     """Lines priced at this moment, and which of them differ from what the shopper saw before."""
 
     quote: PriceQuote
-    lines: tuple[FrozenLine, ...]
+    lines: tuple[QuotedLine, ...]
     changes: tuple[PriceChange, ...]
     code_ids: tuple[int, ...] = ()
     """The codes that were looked at."""
@@ -89,16 +88,18 @@ def offer(
     ]
     if gone:
         raise LineUnavailableError(errors=tuple(gone))
-    prices = {line.sku_id: line.unit_price.minor for line in quote.lines}
+    priced = {line.sku_id: line for line in quote.lines}
     return Offer(
         quote=quote,
         lines=tuple(
-            FrozenLine(
+            QuotedLine(
                 sku_id=line.sku_id,
                 title=titles[line.sku_id],
                 quantity=line.quantity,
-                unit_price_minor=prices[line.sku_id],
+                unit_price_minor=priced[line.sku_id].unit_price.minor,
+                discount_minor=priced[line.sku_id].discount_minor,
                 price_at_add_minor=_price_at_add(line, currency),
+                card=cards[line.sku_id],
             )
             for line in wanted
         ),
@@ -138,6 +139,12 @@ def note_charged(row: models.Checkout, lines: Sequence[Quoted], *, order_number:
 
 def freeze(row: models.Checkout, fresh: Offer, *, now: datetime) -> None:
     """Write a new quote, to which the shopper agrees, into a locked checkout; the caller saves the row."""
+    agree(row, fresh, now=now)
+    rows.replace_lines(row, fresh.lines)
+
+
+def agree(row: models.Checkout, fresh: Offer, *, now: datetime) -> None:
+    """Set a new quote, to which the shopper agrees, in a checkout; the caller writes row and lines."""
     pricing_services.log_deltas(
         quote=fresh.quote,
         added={line.sku_id: line.price_at_add_minor for line in fresh.lines},
@@ -149,7 +156,7 @@ def freeze(row: models.Checkout, fresh: Offer, *, now: datetime) -> None:
         is_first=row.quote_number == 0,
     )
     row.code_ids = list(fresh.code_ids)
-    rows.freeze(row, fresh.lines, reductions=fresh.quote.reductions, now=now)
+    rows.freeze(row, fresh.quote, now=now)
 
 
 def requote(row: models.Checkout, known: Sequence[Quoted] | None = None, *, now: datetime) -> Offer:

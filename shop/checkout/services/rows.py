@@ -4,45 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from cart.types import CartRef
 from inventory import services as inventory
 from inventory.errors import ReservationExpiredError, ReservationUnknownError
 from inventory.types import ReservationView, StockDemand
 from pricing import services as pricing
-from pricing.rules import price_demands
-from pricing.types import Demand, Reduction, discount_rows, reduction_rows
+from pricing.types import PriceQuote, discount_rows, reduction_rows
 from shop.checkout import models
 from shop.checkout.conf import conf
 from shop.checkout.errors import CheckoutCancelledError, CheckoutUnknownError, PaymentInProgressError
 from shop.checkout.selectors import is_id
 from shop.checkout.selectors.checkouts import QuotedLine
 from shop.checkout.types import CheckoutState, Principal
-from shop.core.db import columns_of, instance_of, prepared, rows
+from shop.core.db import columns_of, instance_of, prepared, rows, values_of
 from shop.core.ids import hash_token
-from shop.core.money import Money
 
-
-@dataclass(frozen=True, slots=True)
-class FrozenLine:
-    """A line as it is written into the quote; prices in minor units of the checkout's currency."""
-
-    sku_id: str
-    title: str
-    quantity: int
-    unit_price_minor: int
-    price_at_add_minor: int | None
-
-
-Line = FrozenLine | QuotedLine | models.CheckoutLine
+Line = QuotedLine | models.CheckoutLine
 
 _READ = f"""
 SELECT {columns_of(models.Checkout, "c")} FROM checkout_checkout c
  WHERE c.checkout_id = %(checkout_id)s AND c.owner = %(owner)s
 """  # noqa: S608 - put together from constants
 _LOCK = f"{_READ} FOR NO KEY UPDATE"
+
+_FIELDS = [str(field.column) for field in models.Checkout._meta.concrete_fields]  # noqa: SLF001 - documented
+_SAVE = f"""
+UPDATE checkout_checkout SET {", ".join(f"{name} = %({name})s" for name in _FIELDS)}
+ WHERE checkout_id = %(checkout_id)s RETURNING checkout_id
+"""  # noqa: S608 - put together from constants
+_ADD_LINES = """
+INSERT INTO checkout_checkoutline
+       (checkout_id, position, sku_id, title, quantity, unit_price_minor, discount_minor, price_at_add_minor)
+SELECT {of}, l.position - 1, l.sku_id, l.title, l.quantity, l.unit_price, l.discount, l.added
+  FROM unnest(%(line_skus)s::text[], %(line_titles)s::text[], %(line_quantities)s::int[], %(line_prices)s::bigint[],
+              %(line_discounts)s::bigint[], %(line_added)s::bigint[])
+       WITH ORDINALITY AS l (sku_id, title, quantity, unit_price, discount, added, position)
+RETURNING id
+"""
+_REPLACE_LINES = _ADD_LINES.format(of="%(checkout_id)s")
+_INSERT = f"""
+WITH made AS (
+       INSERT INTO checkout_checkout ({", ".join(_FIELDS)}) VALUES ({", ".join(f"%({name})s" for name in _FIELDS)})
+       RETURNING checkout_id)
+{_ADD_LINES.format(of="(SELECT checkout_id FROM made)")}
+"""  # noqa: S608 - put together from constants
 
 
 def ref_of(owner: str) -> CartRef:
@@ -95,49 +103,42 @@ def touch(row: models.Checkout, *, now: datetime) -> None:
     """Save a locked checkout under its next version."""
     row.version += 1
     row.updated_at = now
-    row.save()
+    prepared(_SAVE, values_of(row))
 
 
-def freeze(
-    row: models.Checkout,
-    lines: Sequence[FrozenLine],
-    *,
-    reductions: Sequence[Reduction],
-    now: datetime,
-    is_new_quote: bool = True,
-) -> None:
-    """Replace the lines of a locked checkout and set its totals; the caller saves the row.
+def insert(row: models.Checkout, lines: Sequence[QuotedLine]) -> None:
+    """Write a checkout that there was not, with its lines (one statement)."""
+    prepared(_INSERT, values_of(row) | _columns(lines))
 
-    `reductions` are the promotions and codes of the quote. A new quote starts a new price lock; lines that were only
-    cut keep theirs, and are priced by the reductions that were frozen with it.
+
+def freeze(row: models.Checkout, quote: PriceQuote, *, now: datetime, is_new_quote: bool = True) -> None:
+    """Set the totals of a checkout by a quote; the caller writes row and lines.
+
+    A new quote starts a new price lock; lines that were only cut keep theirs, and are priced by the reductions that
+    were frozen with it.
     """
-    quote = price_demands(
-        demands=[Demand(line.sku_id, line.quantity) for line in lines],
-        prices={line.sku_id: Money(line.unit_price_minor, row.currency) for line in lines},
-        currency=row.currency,
-        reductions=reductions,
-    )
     row.subtotal_minor, row.total_minor = quote.subtotal.minor, quote.total.minor
-    row.reductions, row.discounts = reduction_rows(reductions), discount_rows(quote.discounts)
-    taken = {line.sku_id: line.discount_minor for line in quote.lines}
+    row.reductions, row.discounts = reduction_rows(quote.reductions), discount_rows(quote.discounts)
     row.quote_number += 1
     if is_new_quote:
         row.lock_expires_at = now + timedelta(seconds=conf().lock_seconds)
-    if row.quote_number > 1:
-        row.lines.all().delete()
-    models.CheckoutLine.objects.bulk_create(
-        models.CheckoutLine(
-            checkout=row,
-            position=position,
-            sku_id=line.sku_id,
-            title=line.title,
-            quantity=line.quantity,
-            unit_price_minor=line.unit_price_minor,
-            discount_minor=taken[line.sku_id],
-            price_at_add_minor=line.price_at_add_minor,
-        )
-        for position, line in enumerate(lines)
-    )
+
+
+def replace_lines(row: models.Checkout, lines: Sequence[QuotedLine]) -> None:
+    """Write other lines into a locked checkout (two statements)."""
+    row.lines.all().delete()
+    prepared(_REPLACE_LINES, {"checkout_id": row.checkout_id, **_columns(lines)})
+
+
+def _columns(lines: Sequence[QuotedLine]) -> dict[str, Any]:
+    return {
+        "line_skus": [line.sku_id for line in lines],
+        "line_titles": [line.title for line in lines],
+        "line_quantities": [line.quantity for line in lines],
+        "line_prices": [line.unit_price_minor for line in lines],
+        "line_discounts": [line.discount_minor for line in lines],
+        "line_added": [line.price_at_add_minor for line in lines],
+    }
 
 
 def reserve(row: models.Checkout, lines: Iterable[Line] | None = None) -> ReservationView:

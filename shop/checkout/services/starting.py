@@ -14,16 +14,17 @@ from cart.errors import CartChangedError, CartsUnavailableError
 from cart.rules import acknowledged_prices
 from cart.types import Cart, CartRef
 from inventory import services as inventory
-from inventory.types import ReservationView, StockDemand
+from inventory.types import StockDemand
 from shop.checkout import hoarding, models, selectors
 from shop.checkout.conf import conf
 from shop.checkout.errors import CartEmptyError, PriceChangedError, ReservationLimitError, UnitsLimitError
+from shop.checkout.selectors.checkouts import LINES, QuotedLine, checkout_view, read_lines
 from shop.checkout.services import rows
 from shop.checkout.services.clearing import finish_order
 from shop.checkout.services.details import clean_email
-from shop.checkout.services.quoting import Offer, freeze, note_shown, offer, shown_in_checkout
+from shop.checkout.services.quoting import Offer, agree, freeze, note_shown, offer, shown_in_checkout
 from shop.checkout.types import CheckoutState, CheckoutView, Principal
-from shop.core.db import retrying
+from shop.core.db import columns_of, instance_of, prepared, retrying
 from shop.core.errors import UnavailableError
 from shop.core.ids import new_id
 from shop.core.money import Money
@@ -48,8 +49,29 @@ class _Written:
     """What the transaction did."""
 
     checkout_id: str
-    is_new: bool
-    reservation: ReservationView | None
+    view: CheckoutView | None = None
+    """Of a checkout that came into being: nobody else can have changed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """A checkout that is open or being paid."""
+
+    row: models.Checkout
+    lines: tuple[QuotedLine, ...]
+
+
+_LIVE = f"""
+SELECT (SELECT o.number FROM checkout_order o
+         WHERE o.owner = %(owner)s AND o.cart_content_version = %(version)s),
+       {LINES}, {columns_of(models.Checkout, "c")}
+  FROM (SELECT) AS one
+  LEFT JOIN checkout_checkout c ON c.owner = %(owner)s AND c.state IN ('open', 'paying')
+"""  # noqa: S608 - put together from constants
+_LOCK_LIVE = f"""
+SELECT {columns_of(models.Checkout, "c")} FROM checkout_checkout c
+ WHERE c.owner = %(owner)s AND c.state IN ('open', 'paying') ORDER BY c.checkout_id FOR NO KEY UPDATE
+"""  # noqa: S608 - put together from constants
 
 
 def start_checkout(
@@ -91,16 +113,18 @@ def start_checkout(
         msg = "the cart is another's"
         raise ValueError(msg)
     address = clean_email(email) if email else principal.email
-    cart = _cart(ref=ref, expected_version=expected_cart_version, now=now)
-    live = models.Checkout.objects.filter(owner=ref.owner, state__in=models.checkouts.LIVE).prefetch_related("lines")
-    rivals = list(live)
-    paying, row = _choose(rivals, cart)
+    cart = _cart(ref=ref, expected_version=expected_cart_version)
+    live = _read_live(cart, now)
+    paying, row = _choose([one.row for one in live], cart)
     if paying is not None:
         return selectors.get_checkout(checkout_id=paying.checkout_id, principal=principal, now=now), False
-    units = _require_few_units(cart, rivals)
+    units = _require_few_units(cart, live)
     if row is None:
         hoarding.require_room(network_address=network_address, units=units, now=now)
-    fresh = _quote(row=row, cart=cart, accepted_total=accepted_total, shown_total=shown_total, email=address, now=now)
+    known = next((one for one in live if one.row is row), None)
+    fresh = _quote(
+        known=known, cart=cart, accepted_total=accepted_total, shown_total=shown_total, email=address, now=now
+    )
     start = _Start(
         cart=cart,
         principal=principal,
@@ -110,20 +134,38 @@ def start_checkout(
         checkout_id=new_id("chk"),
     )
     written = _write(start, now) if row is not None else _write_behind_lane(start, now)
-    if written.is_new:
+    if written.view is not None:
         hoarding.note_start(network_address=network_address, checkout_id=written.checkout_id, now=now)
-    view = selectors.get_checkout(checkout_id=written.checkout_id, principal=principal, now=now)
-    return view, written.is_new
+        return written.view, True
+    return selectors.get_checkout(checkout_id=written.checkout_id, principal=principal, now=now), False
 
 
-def _require_few_units(cart: Cart, live: Sequence[models.Checkout]) -> int:
+def _read_live(cart: Cart, now: datetime) -> list[_Live]:
+    """Read what the cart's owner has under way (one statement).
+
+    :raises CartEmptyError: if there is nothing in the cart but what was ordered.
+    """
+    owner = cart.ref.owner if cart.ref else ""
+    found = prepared(_LIVE, {"owner": owner, "version": cart.content_version})
+    number = found[0][0]
+    if number:  # ordered, but the process died before the cart was cleared
+        finish_order(number=number, now=now)
+        raise CartEmptyError
+    if not cart.lines:
+        raise CartEmptyError
+    return [
+        _Live(instance_of(models.Checkout, columns), read_lines(lines)) for _, lines, *columns in found if columns[0]
+    ]
+
+
+def _require_few_units(cart: Cart, live: Sequence[_Live]) -> int:
     """Count the cart's units, which together with what the owner is paying for must not be too many.
 
     :raises UnitsLimitError: if they are.
     """
     units = sum(line.quantity for line in cart.lines)
-    paying = (row for row in live if row.state == CheckoutState.PAYING.value)
-    held = sum(line.quantity for row in paying for line in row.lines.all())
+    paying = (one for one in live if one.row.state == CheckoutState.PAYING.value)
+    held = sum(line.quantity for one in paying for line in one.lines)
     if 0 < conf().reserved_units < held + units:
         raise UnitsLimitError(conf().reserved_units)
     return units
@@ -136,24 +178,18 @@ def _choose(live: Sequence[models.Checkout], cart: Cart) -> tuple[models.Checkou
     return paying, next((row for row in live if row.state == CheckoutState.OPEN.value), None)
 
 
-def _cart(*, ref: CartRef, expected_version: int | None, now: datetime) -> Cart:
+def _cart(*, ref: CartRef, expected_version: int | None) -> Cart:
     cart = carts.get_cart(ref=ref)
     if cart.is_copy:
         raise CartsUnavailableError(retry_after_seconds=5)
     if expected_version is not None and cart.version != expected_version:
         raise CartChangedError(cart.version)
-    number = selectors.find_order_number(owner=ref.owner, cart_content_version=cart.content_version)
-    if number:  # ordered, but the process died before the cart was cleared
-        finish_order(number=number, now=now)
-        raise CartEmptyError
-    if not cart.lines:
-        raise CartEmptyError
     return cart
 
 
 def _quote(
     *,
-    row: models.Checkout | None,
+    known: _Live | None,
     cart: Cart,
     accepted_total: int | None,
     shown_total: int | None,
@@ -166,22 +202,23 @@ def _quote(
     """
     shown = {line.sku_id: line.price_at_add for line in cart.lines}
     shown |= acknowledged_prices(cart.acknowledged, cart.currency)
-    if row is not None:
-        bought = {line.sku_id: line.quantity for line in row.lines.all()}
+    row = known.row if known else None
+    if row is not None and known is not None:
+        bought = {line.sku_id: line.quantity for line in known.lines}
         wanted = {line.sku_id: line.quantity for line in cart.lines}
         is_same = row.currency == cart.currency and bought == wanted and row.code_ids == list(cart.codes)
         is_too_dear = accepted_total is not None and accepted_total < row.total_minor
         if is_same and row.lock_expires_at > now and not is_too_dear:
             return None
         if row.currency == cart.currency:
-            shown |= shown_in_checkout(row)
+            shown |= shown_in_checkout(row, known.lines)
             shown_total = row.total_minor if shown_total is None and bought == wanted else shown_total
     fresh = _offer(cart, shown, (row.email if row else "") or email, now)
     try:
         fresh.require_agreed(accepted_total, shown_total=shown_total)
     except PriceChangedError:
-        owner, known = cart.ref.owner if cart.ref else "", row.checkout_id if row else ""
-        note_shown(fresh, owner=owner, cart_content_version=cart.content_version, checkout_id=known)
+        owner, checkout_id = cart.ref.owner if cart.ref else "", row.checkout_id if row else ""
+        note_shown(fresh, owner=owner, cart_content_version=cart.content_version, checkout_id=checkout_id)
         raise
     return fresh
 
@@ -219,23 +256,15 @@ def _write_behind_lane(start: _Start, now: datetime) -> _Written:
 def _write(start: _Start, now: datetime) -> _Written:
     owner = start.principal.owner
     rows.serialize_owner(owner)
-    live = list(
-        models.Checkout.objects.select_for_update(no_key=True)
-        .filter(owner=owner, state__in=models.checkouts.LIVE)
-        .order_by("checkout_id")
-    )
+    live = [instance_of(models.Checkout, found) for found in prepared(_LOCK_LIVE, {"owner": owner})]
     paying, row = _choose(live, start.cart)
     if paying is not None:  # it was open a moment ago
-        return _Written(paying.checkout_id, is_new=False, reservation=None)
-    is_new = row is None
-    lines: Sequence[rows.FrozenLine] | None = start.offer.lines if start.offer else None
+        return _Written(paying.checkout_id)
     if row is None:
         if len(live) >= conf().open_checkouts:
             raise ReservationLimitError(conf().open_checkouts)
-        fresh = start.offer or _offer(start.cart, {}, start.email, now)
-        row = _insert(start, fresh, now)
-        lines = fresh.lines
-    elif start.offer is not None:
+        return _insert(start, start.offer or _offer(start.cart, {}, start.email, now), now)
+    if start.offer is not None:
         row.currency = start.cart.currency
         row.cart_content_version = start.cart.content_version
         freeze(row, start.offer, now=now)
@@ -243,31 +272,30 @@ def _write(start: _Start, now: datetime) -> _Written:
     row.cart_content_version = start.cart.content_version
     row.email = row.email or start.email
     before = row.reservation_id
-    reservation = rows.reserve(row, lines)
-    if is_new:
-        row.save()
-    elif start.offer is not None or row.reservation_id != before:
+    rows.reserve(row, start.offer.lines if start.offer else None)
+    if start.offer is not None or row.reservation_id != before:
         rows.touch(row, now=now)
     else:
         row.save(update_fields=["cart_version", "cart_content_version", "email"])
-    return _Written(row.checkout_id, is_new=is_new, reservation=reservation)
+    return _Written(row.checkout_id)
 
 
-def _insert(start: _Start, fresh: Offer, now: datetime) -> models.Checkout:
-    row = models.Checkout.objects.create(
+def _insert(start: _Start, fresh: Offer, now: datetime) -> _Written:
+    """Reserve for a checkout that nobody can see yet, and write it with its lines."""
+    row = models.Checkout(
         checkout_id=start.checkout_id,
         owner=start.principal.owner,
         user_id=start.principal.user_id,
         quote_number=0,
         currency=start.cart.currency,
-        subtotal_minor=0,
-        total_minor=0,
-        lock_expires_at=now,
         cart_version=start.cart.version,
         cart_content_version=start.cart.content_version,
+        email=start.email,
         language=start.language,
         created_at=now,
         updated_at=now,
     )
-    freeze(row, fresh, now=now)
-    return row
+    agree(row, fresh, now=now)
+    reservation = rows.reserve(row, fresh.lines)
+    rows.insert(row, fresh.lines)
+    return _Written(row.checkout_id, checkout_view(row, fresh.lines, now=now, reservation=reservation))
