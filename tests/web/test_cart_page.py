@@ -12,6 +12,7 @@ from redis.connection import AbstractConnection as Connection
 from cart import selectors as carts
 from cart import services
 from cart.types import CartRef, LineChange
+from shop.accounts.models import User
 from shop.core import clock
 from shop.core.ids import hash_token
 from tests.web.helpers import sell, set_price, set_stock, shopper_with, stop_selling
@@ -233,6 +234,22 @@ def test_the_page_costs_the_same_for_one_line_as_for_many() -> None:
         changing.append(len(queries))
     assert reading[0] == reading[1] <= 4
     assert changing[0] == changing[1] <= 6
+
+
+def test_a_customers_page_costs_who_asks_in_addition_and_no_more() -> None:
+    names = [sell(f"SKU-{number}", f"Thing {number}") for number in range(100)]
+    customer = User.objects.create_user("ada@example.com", "long enough to be safe")
+    shopper = Shopper()
+    shopper.client.force_login(customer)
+    reading = []
+    for lines in (1, 100):
+        wanted = [LineChange("set", name, 1) for name in names[:lines]]
+        services.change_lines(ref=CartRef("u", str(customer.pk)), changes=wanted, now=clock.now())
+        with CaptureQueriesContext(connection) as queries:
+            shopper.open("/cart/")
+        reading.append(len(queries))
+        assert 'FROM "accounts_user"' in queries[0]["sql"]
+    assert reading[0] == reading[1] <= 5
 
 
 def test_the_page_is_one_round_trip_to_the_carts(monkeypatch: pytest.MonkeyPatch) -> None:
