@@ -25,6 +25,8 @@ from shop.core.api import ApiView, plain
 from shop.core.http import is_plain_read, read_expand
 from shop.core.preconditions import etag, is_unchanged, known_version
 from shop.core.problems import current_state
+from shop.core.web.own import HEADER as OWN_HEADER
+from shop.core.web.own import own_checkout
 
 EXPAND = OpenApiParameter(
     "expand",
@@ -43,7 +45,12 @@ IF_MATCH = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="The entity tag that the change is based on; the part before the dot counts.",
 )
-
+OWN_CHECKOUT = OpenApiParameter(
+    OWN_HEADER,
+    str,
+    OpenApiParameter.HEADER,
+    description="The id of the caller's open checkout: what it has reserved counts as there.",
+)
 
 JSON = JSONRenderer()
 
@@ -99,7 +106,7 @@ class CartApiView(ApiView):
             raise StaleCartError(refusal.version, cart=present) from None
         change = done.result
         warnings = warnings_json((*change.warnings, *ignored_identity(plain(request))))
-        answer = self.represent(change.cart, expand)
+        answer = self.represent(request, change.cart, expand)
         headers = {"ETag": answer["etag"]}
         if change.was_replayed:
             headers["Idempotent-Replayed"] = "true"
@@ -113,12 +120,14 @@ class CartApiView(ApiView):
         return response
 
     @staticmethod
-    def represent(cart: Cart, expand: frozenset[str]) -> dict[str, Any]:
+    def represent(request: Request, cart: Cart, expand: frozenset[str]) -> dict[str, Any]:
         """Write a cart, minimal or with what was asked for beside it."""
         if not expand:
             return cart_json(cart)
         saved = selectors.get_saved(ref=cart.ref) if expand & {"saved", "page"} else ()
-        view = selectors.enrich(cart=cart, saved=saved, locale=get_language() or "", now=clock.now())
+        view = selectors.enrich(
+            cart=cart, saved=saved, locale=get_language() or "", now=clock.now(), owner=own_checkout(plain(request))
+        )
         return view_json(view, expand)
 
     def caller(self, request: Request) -> str:

@@ -11,13 +11,14 @@ from rest_framework.response import Response
 
 from cart import identity, selectors, services
 from cart.api import serializers
-from cart.api.edge import EXPAND, IF_MATCH, KEY, CartApiView
+from cart.api.edge import EXPAND, IF_MATCH, KEY, OWN_CHECKOUT, CartApiView
 from cart.api.representations import EXPANSIONS, saved_json, warnings_json
 from cart.types import CartChange, CartWarning, LineChange
 from shop.core import clock
 from shop.core.api import plain
 from shop.core.http import read_expand
 from shop.core.preconditions import etag, expected_version, is_unchanged
+from shop.core.web.own import own_checkout
 
 
 class SavedListView(CartApiView):
@@ -26,7 +27,7 @@ class SavedListView(CartApiView):
     @extend_schema(
         operation_id="list_saved",
         tags=["saved list"],
-        parameters=[EXPAND],
+        parameters=[EXPAND, OWN_CHECKOUT],
         responses={200: serializers.SavedListSchema},
     )
     def get(self, request: Request) -> Response:
@@ -36,6 +37,7 @@ class SavedListView(CartApiView):
             ref=identity.cart_ref(plain(request)),
             locale=get_language() or "",
             now=clock.now(),
+            owner=own_checkout(plain(request)),
             with_saved=True,
         )
         if view.cart.is_copy:
@@ -94,7 +96,7 @@ class MoveListView(CartApiView):
     @extend_schema(
         operation_id="move_lines",
         tags=["saved list"],
-        parameters=[EXPAND, KEY, IF_MATCH],
+        parameters=[EXPAND, KEY, IF_MATCH, OWN_CHECKOUT],
         request=serializers.Moves,
         responses={200: serializers.MovedSchema},
     )
@@ -120,6 +122,7 @@ class MoveListView(CartApiView):
                 now=clock.now(),
                 operation_id=operation_id,
                 expected_version=version,
+                owner=own_checkout(plain(request)),
             ),
             body=_moved,
         )

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from cart import identity, selectors, services
 from cart.api import serializers
-from cart.api.edge import EXPAND, IF_MATCH, KEY, CartApiView, GuestReadView
+from cart.api.edge import EXPAND, IF_MATCH, KEY, OWN_CHECKOUT, CartApiView, GuestReadView
 from cart.api.edge_cache import EdgeRequest, for_edge, read_edge_request
 from cart.api.representations import EXPANSIONS, cart_json, view_json, warnings_json
 from cart.errors import CartChangedError
@@ -22,6 +22,7 @@ from shop.core.errors import ErrorDetail
 from shop.core.http import prefers_lenient, read_expand
 from shop.core.preconditions import etag, expected_version, is_unchanged, known_version
 from shop.core.problems import ApiProblem
+from shop.core.web.own import own_checkout
 
 CHANGED = serializers.ChangedCartSchema
 LENIENT = OpenApiParameter(
@@ -39,7 +40,12 @@ class CartView(GuestReadView):
         """Write the minimal cart."""
         return cart_json(cart)
 
-    @extend_schema(operation_id="get_cart", tags=["cart"], parameters=[EXPAND], responses={200: serializers.CartSchema})
+    @extend_schema(
+        operation_id="get_cart",
+        tags=["cart"],
+        parameters=[EXPAND, OWN_CHECKOUT],
+        responses={200: serializers.CartSchema},
+    )
     def get(self, request: Request) -> Response:
         """Show the cart: what is in it, and what `expand` asks for. Reading makes nothing."""
         expand = read_expand(plain(request), EXPANSIONS)
@@ -52,6 +58,7 @@ class CartView(GuestReadView):
                 ref=ref,
                 locale=get_language() or "",
                 now=clock.now(),
+                owner=own_checkout(plain(request)),
                 with_saved=bool(expand & {"saved", "page"}),
             )
             cart, tag = view.cart, etag(view.cart.version, view.digest)
@@ -70,7 +77,7 @@ class CartView(GuestReadView):
     @extend_schema(
         operation_id="change_cart",
         tags=["cart"],
-        parameters=[EXPAND, KEY, IF_MATCH, LENIENT],
+        parameters=[EXPAND, KEY, IF_MATCH, LENIENT, OWN_CHECKOUT],
         request=serializers.ChangeLines,
         responses={200: CHANGED},
     )
@@ -93,6 +100,7 @@ class CartView(GuestReadView):
                 operation_id=operation_id,
                 expected_version=version,
                 is_clamping=prefers_lenient(plain(request)),
+                owner=own_checkout(plain(request)),
             ),
         )
 
@@ -150,7 +158,11 @@ class LineListView(CartApiView):
     @extend_schema(
         operation_id="add_line",
         tags=["cart"],
-        parameters=[EXPAND, OpenApiParameter(KEY.name, str, KEY.location, required=True, description=KEY.description)],
+        parameters=[
+            EXPAND,
+            OpenApiParameter(KEY.name, str, KEY.location, required=True, description=KEY.description),
+            OWN_CHECKOUT,
+        ],
         request=serializers.AddLine,
         responses={200: CHANGED},
     )
@@ -166,6 +178,7 @@ class LineListView(CartApiView):
                 quantity=data["quantity"],
                 now=clock.now(),
                 operation_id=operation_id,
+                owner=own_checkout(plain(request)),
             ),
         )
 
@@ -178,7 +191,7 @@ class LineView(CartApiView):
     @extend_schema(
         operation_id="set_line",
         tags=["cart"],
-        parameters=[EXPAND, KEY, IF_MATCH],
+        parameters=[EXPAND, KEY, IF_MATCH, OWN_CHECKOUT],
         request=serializers.SetQuantity,
         responses={200: CHANGED, 201: CHANGED},
     )
@@ -196,6 +209,7 @@ class LineView(CartApiView):
                 now=clock.now(),
                 operation_id=operation_id,
                 expected_version=version,
+                owner=own_checkout(plain(request)),
             ),
         )
 

@@ -321,3 +321,48 @@ def test_staff_who_may_read_what_shoppers_defer_a_page_at_a_time(filled: Api) ->
     user.is_staff = False
     user.save()
     assert_problem(staff("GET", "saved-lines"), 403, "forbidden")
+
+
+# ---------------------------------------------------------------- beside one's own checkout
+
+
+def check_out(api: Api) -> str:
+    """Start a checkout for what is in the cart; give its id."""
+    started = api("POST", "checkouts", {}, key=True, If_Match=api("GET", "cart").headers["ETag"])
+    assert started.status_code == 201
+    return str(started.json()["id"])
+
+
+@pytest.mark.parametrize("how", ["header", "cookie"])
+def test_what_ones_own_checkout_has_reserved_still_counts_as_there(api: Api, shelf: None, how: str) -> None:
+    api("PUT", "cart/items/RARE", {"quantity": 1})
+    checkout = check_out(api)
+    own = {"Own_Checkout": checkout} if how == "header" else {"Cookie": f"own_checkout={checkout}"}
+
+    assert_problem(api("PUT", "cart/items/RARE", {"quantity": 2}), 409, "insufficient_stock")
+    raised = api("PUT", "cart/items/RARE?expand=items.availability", {"quantity": 2}, **own)
+
+    assert raised.status_code == 200
+    assert raised.json()["items"][0]["availability"]["buyable"] == 2
+    assert api("GET", "cart?expand=notices", **own).json()["notices"] == []
+    assert api("POST", "cart/moves", {"moves": [move("RARE", "saved")]}, **own).status_code == 200
+    assert api("POST", "cart/moves", {"moves": [move("RARE", "cart")]}, **own).status_code == 200
+    assert api("PATCH", "cart", {"items": [{"sku_id": "RARE", "quantity": 1}]}, **own).status_code == 200
+    added = api("POST", "cart/items", {"sku_id": "RARE", "quantity": 1}, key=True, **own)
+    assert held(api)[0] == {"RARE": 2}
+    assert added.status_code == 200
+
+
+def test_starting_a_checkout_leaves_its_id_in_a_cookie(api: Api, shelf: None) -> None:
+    api("PUT", "cart/items/RARE", {"quantity": 1})
+    started = api("POST", "checkouts", {}, key=True, If_Match=api("GET", "cart").headers["ETag"])
+    assert started.cookies["own_checkout"].value == started.json()["id"]
+
+
+@pytest.mark.parametrize("claimed", ["chk_000000000000000000000000", "nonsense", "' OR 1=1"])
+def test_what_others_have_reserved_stays_theirs(api: Api, shelf: None, claimed: str) -> None:
+    api("PUT", "cart/items/RARE", {"quantity": 1})
+    check_out(api)
+    other = Api()
+    answer = other("PUT", "cart/items/RARE", {"quantity": 2}, Own_Checkout=claimed)
+    assert_problem(answer, 409, "insufficient_stock")

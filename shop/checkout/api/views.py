@@ -18,6 +18,7 @@ from shop.core import clock
 from shop.core.api import plain
 from shop.core.http import network_address
 from shop.core.preconditions import etag, expected_version
+from shop.core.web.own import remember_own
 
 
 def _checkout(view: CheckoutView, *, status: int = 200) -> Response:
@@ -67,7 +68,9 @@ class CheckoutListView(CheckoutApiView):
             )
             return _checkout(view, status=201 if is_new else 200)
 
-        return self.once(request, principal, key, {**data, "if_match": version}, effect)
+        response = self.once(request, principal, key, {**data, "if_match": version}, effect)
+        remember_own(response, plain(request), response.data["id"])
+        return response
 
 
 class CheckoutDetailView(CheckoutApiView):
