@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -110,10 +110,11 @@ def acknowledged_prices(acknowledged: Sequence[str], currency: str) -> dict[str,
     return prices
 
 
-def line_notices(view: LineView, *, acknowledged: Mapping[str, Money]) -> tuple[Notice, ...]:
+def line_notices(view: LineView, *, acknowledged: Mapping[str, Money], seen: Collection[str]) -> tuple[Notice, ...]:
     """Tell what changed about one line without the shopper's doing.
 
-    Prices are compared with the one last acknowledged, or else with the price at add.
+    Prices are compared with the one last acknowledged, or else with the price at add. Too little stock is told until
+    its id is among those `seen`; another number left is another id.
     """
     if not view.is_sold:
         gone = notice_id("discontinued", 0, view.sku_id)
@@ -125,5 +126,6 @@ def line_notices(view: LineView, *, acknowledged: Mapping[str, Money]) -> tuple[
         notices.append(Notice(notice_id(kind, now.minor, view.sku_id), kind, view.sku_id, view.title, was, now))
     if view.buyable < view.quantity:
         short = notice_id("short", view.buyable, view.sku_id)
-        notices.append(Notice(short, "short", view.sku_id, view.title, view.quantity, view.buyable))
+        if short not in seen:
+            notices.append(Notice(short, "short", view.sku_id, view.title, view.quantity, view.buyable))
     return tuple(notices)

@@ -234,7 +234,7 @@ def _notices(cart: Cart, lines: Sequence[LineView], codes_off: Sequence[CodeOff]
         notices.append(Notice(notice_id("changed_elsewhere", 0, ""), "changed_elsewhere", "", "", None, None))
     acknowledged = acknowledged_prices(cart.acknowledged, cart.currency)
     for view in lines:
-        notices.extend(line_notices(view, acknowledged=acknowledged))
+        notices.extend(line_notices(view, acknowledged=acknowledged, seen=cart.acknowledged))
     for off in codes_off:
         name = notice_id("code_off", off.reason, str(off.code_id))
         notices.append(Notice(name, "code_off", "", off.label, None, off.minimum, off.reason))

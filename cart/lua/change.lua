@@ -150,7 +150,7 @@ local function set_code(id, is_on, most)
   cart['@codes'] = #kept > 0 and cjson.encode(kept) or nil
 end
 
--- Notice ids are kind:value:sku. Of a SKU's prices only the last one acknowledged counts.
+-- Notice ids are kind:value:sku. Of a SKU's prices, and of what is left of it, only the last one acknowledged counts.
 local function acknowledge(id)
   local kind, sku = string.match(id, '^([%a_]+):[^:]*:(.*)$')
   if kind == 'merged' then
@@ -162,10 +162,11 @@ local function acknowledge(id)
     cart[sku] = nil
   elseif kind == 'code_off' and tonumber(sku) then
     set_code(tonumber(sku), false)
-  elseif (kind == 'price_up' or kind == 'price_down') and cart[sku] then
+  elseif (kind == 'price_up' or kind == 'price_down' or kind == 'short') and cart[sku] then
     local kept = {}
     for _, other in ipairs(cart['@acks'] and cjson.decode(cart['@acks']) or {}) do
-      if string.match(other, '^[%a_]+:[^:]*:(.*)$') ~= sku then kept[#kept + 1] = other end
+      local another, of = string.match(other, '^([%a_]+):[^:]*:(.*)$')
+      if of ~= sku or (another == 'short') ~= (kind == 'short') then kept[#kept + 1] = other end
     end
     kept[#kept + 1] = id
     cart['@acks'] = cjson.encode(kept)
@@ -290,7 +291,8 @@ if not string.find(ARGV[6], 'f') then
 end
 if #errors > 0 then return {'refused', cjson.encode(errors)} end
 
--- What is different? Prices acknowledged for a line leave with it: it may come back at another price.
+-- What is different? What was acknowledged of a line leaves with it: it may come back at another price. That it is
+-- short is forgotten once it fits.
 local lines_changed, saved_changed, marks_changed = false, false, false
 local took = {at = now, cart = {}, saved = {}, to_saved = to_saved, question = is_answer and before['@question'] or nil}
 local takes = is_answer or next(to_saved) ~= nil
@@ -312,7 +314,8 @@ saved_changed = compare(saved_before, saved, took.saved)
 if cart['@acks'] then
   local kept, all = {}, cjson.decode(cart['@acks'])
   for _, id in ipairs(all) do
-    if cart[string.match(id, '^[%a_]+:[^:]*:(.*)$')] then kept[#kept + 1] = id end
+    local kind, value, sku = string.match(id, '^([%a_]+):([^:]*):(.*)$')
+    if cart[sku] and (kind ~= 'short' or quantity(cart[sku]) > (tonumber(value) or 0)) then kept[#kept + 1] = id end
   end
   if #kept == 0 then cart['@acks'] = nil elseif #kept < #all then cart['@acks'] = cjson.encode(kept) end
 end

@@ -26,7 +26,8 @@ def acknowledge(*, ref: CartRef, notice_ids: Collection[str]) -> CartChange:
     """Remember that the shopper has seen these notices; unknown ones are passed over.
 
     A line that is no longer sold is taken out by it (the catalogue is asked again, so that a line that is sold again
-    stays). A short line's notice goes only when its quantity fits.
+    stays). That a line is short is told anew when another number of it is left; the line itself stays short, and
+    blocks checkout, until its quantity fits.
 
     :raises Refusal: as `applying.apply` says.
     """

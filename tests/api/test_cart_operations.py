@@ -337,7 +337,7 @@ def check_out(api: Api) -> str:
 def test_what_ones_own_checkout_has_reserved_still_counts_as_there(api: Api, shelf: None, how: str) -> None:
     api("PUT", "cart/items/RARE", {"quantity": 1})
     checkout = check_out(api)
-    own = {"Own_Checkout": checkout} if how == "header" else {"Cookie": f"own_checkout={checkout}"}
+    own: dict[str, Any] = {"Own_Checkout": checkout} if how == "header" else {"Cookie": f"own_checkout={checkout}"}
 
     assert_problem(api("PUT", "cart/items/RARE", {"quantity": 2}), 409, "insufficient_stock")
     raised = api("PUT", "cart/items/RARE?expand=items.availability", {"quantity": 2}, **own)

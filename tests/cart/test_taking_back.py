@@ -197,7 +197,7 @@ def test_acknowledging_a_line_that_is_sold_again_keeps_it() -> None:
     assert quantities(change.cart) == {"MUG": 1}
 
 
-def test_short_stock_is_told_until_the_quantity_fits() -> None:
+def test_short_stock_is_told_until_acknowledged_and_blocks_checkout_until_the_quantity_fits() -> None:
     make_sku(on_hand=9)
     ref = customer()
     services.add_line(ref=ref, sku_id="MUG", quantity=4, now=NOW)
@@ -208,9 +208,26 @@ def test_short_stock_is_told_until_the_quantity_fits() -> None:
     assert (view.lines[0].state, view.lines[0].buyable) == (AvailabilityState.SHORT, 2)
     assert not view.can_check_out
     services.acknowledge(ref=ref, notice_ids=[view.notices[0].notice_id])
-    assert _kinds(ref) == ["short"]
-    services.set_quantity(ref=ref, sku_id="MUG", quantity=2, now=NOW)
     assert _kinds(ref) == []
+    view = selectors.view_cart(ref=ref, locale="en_GB", now=NOW)
+    assert (view.lines[0].state, view.can_check_out) == (AvailabilityState.SHORT, False)
+
+    inventory.adjust(sku_id="MUG", delta=-1, reason=StockReason.LOST, by=None)
+    assert _kinds(ref) == ["short"]  # fewer still: something new
+    services.acknowledge(ref=ref, notice_ids=["short:1:MUG"])
+    assert selectors.get_cart(ref=ref).acknowledged == ("short:1:MUG",)
+    fitting = services.set_quantity(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    assert (_kinds(ref), fitting.cart.acknowledged) == ([], ())
+
+
+def test_a_price_and_a_shortage_of_one_line_are_acknowledged_apart() -> None:
+    make_sku(on_hand=9)
+    ref = customer()
+    services.add_line(ref=ref, sku_id="MUG", quantity=4, now=NOW)
+    inventory.adjust(sku_id="MUG", delta=-7, reason=StockReason.LOST, by=None)
+    services.acknowledge(ref=ref, notice_ids=["short:2:MUG"])
+    change = services.acknowledge(ref=ref, notice_ids=["price_up:9:MUG"])
+    assert set(change.cart.acknowledged) == {"short:2:MUG", "price_up:9:MUG"}
 
 
 def test_a_notice_of_another_tab_goes_when_acknowledged() -> None:

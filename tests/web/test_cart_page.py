@@ -174,6 +174,8 @@ def test_a_short_line_is_fixed_with_one_button() -> None:
     assert shopper.sees("Only 2 left. You have 4 in your cart.")
     shopper.press("Check out")
     assert shopper.sees("too little of the marked items")
+    assert not shopper.press("Got it").sees("since your last visit")
+    assert shopper.sees("Only 2 left. You have 4 in your cart.")
     shopper.press("Change to 2").press("Check out")
     assert shopper.url.endswith("/delivery/")
 
