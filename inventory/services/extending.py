@@ -57,7 +57,7 @@ def pin(*, reservation_id: str, seconds: int) -> ReservationView:
     :raises StockBusyError: if others keep the row locked.
     """
     with failures_named(StockBusyError):
-        moved = statement(PIN, {"id": reservation_id, "seconds": seconds})
+        moved = statement(PIN, {"id": reservation_id, "seconds": seconds}, keeps_plan=True)
         if moved:
             return read_view(moved[0])
         get_reservation(reservation_id=reservation_id)

@@ -134,17 +134,21 @@ def _repeated(attempt: Callable[[], T]) -> T:
         number += 1
 
 
-def statement(sql: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+def statement(
+    sql: str, params: Mapping[str, Any] | Sequence[Any] = (), *, keeps_plan: bool = False
+) -> list[tuple[Any, ...]]:
     """Run one statement that is a whole change of its own, and return its rows.
 
     Inside a transaction it is part of that. Alone it commits by itself, without a round trip while its locks are held,
-    and is run again on a deadlock or serialization failure (at most three tries).
+    and is run again on a deadlock or serialization failure (at most three tries). With `keeps_plan` it is `prepared`:
+    planning a long statement can cost more than running it.
 
     :raises UnavailableError: if the last try failed like the ones before.
     """
+    run = prepared if keeps_plan else rows
     if connection.in_atomic_block:
-        return rows(sql, params)
-    return _repeated(lambda: rows(sql, params))
+        return run(sql, params)
+    return _repeated(lambda: run(sql, params))
 
 
 @contextmanager
