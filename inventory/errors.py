@@ -67,7 +67,10 @@ class StockBusyError(BusyError):
 
 @dataclass(eq=False)
 class AdjustmentInvalidError(RejectedError):
-    """The adjustment makes no sense (details: `delta_zero`, `delta_range`, `reason_unknown`, `max_length`)."""
+    """The adjustment makes no sense.
+
+    Details: `delta_zero`, `delta_range`, `reason_unknown`, `max_length`, `location_unknown`.
+    """
 
     code: ClassVar[str] = "adjustment_invalid"
 
@@ -87,6 +90,22 @@ class StockUnknownError(NotFoundError):
     """There is no stock item of this SKU."""
 
     code: ClassVar[str] = "stock_unknown"
+
+
+@dataclass(eq=False)
+class LocationUnknownError(NotFoundError):
+    """There is no such location."""
+
+    code: ClassVar[str] = "location_unknown"
+
+
+@dataclass(eq=False)
+class LocationInUseError(ConflictError):
+    """The location cannot be closed: it has units, or it is the first, which takes what names no location."""
+
+    code: ClassVar[str] = "location_in_use"
+
+    is_first: bool
 
 
 @dataclass(eq=False)

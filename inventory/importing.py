@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from inventory.types import StockReason
 
-COLUMNS = ("sku_id", "change", "reason", "note")
+COLUMNS = ("sku_id", "change", "reason", "note", "location")
 MOST_ROWS = 1_000
 """All rows are booked in one transaction: more would keep shoppers waiting."""
 MOST_BYTES = 500_000
@@ -34,6 +34,8 @@ class Row:
     delta: int
     reason: StockReason
     note: str
+    location: str = ""
+    """A location's code; empty: the first one, or the shop has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,13 @@ class Sheet:
     problems: tuple[Problem, ...] = ()
 
 
-def read_sheet(text: str, *, find_known: Callable[[Collection[str]], Collection[str]]) -> Sheet:
-    """Read a sheet with the columns `sku_id`, `change`, `reason` and, if wanted, `note`.
+def read_sheet(
+    text: str, *, find_known: Callable[[Collection[str]], Collection[str]], locations: Collection[str] = ()
+) -> Sheet:
+    """Read a sheet with the columns `sku_id`, `change`, `reason` and, if wanted, `note` and `location`.
 
-    `find_known` tells which of all SKUs in the file there are; it is asked once.
+    `find_known` tells which of all SKUs in the file there are; it is asked once. `locations` are the codes of those
+    that are open.
 
     Differences only: a file written before a sale cannot undo it.
     """
@@ -65,18 +70,24 @@ def read_sheet(text: str, *, find_known: Callable[[Collection[str]], Collection[
     known = frozenset(find_known({str(line.get("sku_id") or "").strip() for _, line in lines}))
     rows: list[Row] = []
     problems: list[Problem] = []
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     for number, line in lines:
-        row = _read(number, line, known, problems)
-        if row is not None and row.sku_id in seen:
+        row = _read(number, line, known, locations, problems)
+        if row is not None and (row.sku_id, row.location) in seen:
             problems.append(Problem(number, "twice", row.sku_id))
         elif row is not None:
-            seen.add(row.sku_id)
+            seen.add((row.sku_id, row.location))
             rows.append(row)
-    return Sheet(rows=tuple(sorted(rows, key=lambda row: row.sku_id)), problems=tuple(problems))
+    return Sheet(rows=tuple(sorted(rows, key=lambda row: (row.sku_id, row.location))), problems=tuple(problems))
 
 
-def _read(number: int, line: Mapping[str, str | None], known: frozenset[str], problems: list[Problem]) -> Row | None:
+def _read(
+    number: int,
+    line: Mapping[str, str | None],
+    known: frozenset[str],
+    locations: Collection[str],
+    problems: list[Problem],
+) -> Row | None:
     cells = {name: str(line.get(name) or "").strip() for name in COLUMNS}
     found: list[Problem] = []
     if cells["sku_id"] not in known:
@@ -92,5 +103,9 @@ def _read(number: int, line: Mapping[str, str | None], known: frozenset[str], pr
         found.append(Problem(number, "reason", cells["reason"][:20]))
     if len(cells["note"]) > NOTE_MAX_LENGTH:
         found.append(Problem(number, "note"))
+    if cells["location"] and cells["location"] not in locations:
+        found.append(Problem(number, "location", cells["location"][:20]))
     problems.extend(found)
-    return None if found else Row(number, cells["sku_id"], delta, reasons[cells["reason"]], cells["note"])
+    if found:
+        return None
+    return Row(number, cells["sku_id"], delta, reasons[cells["reason"]], cells["note"], cells["location"])

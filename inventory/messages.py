@@ -9,6 +9,8 @@ from inventory.errors import (
     AdjustmentInvalidError,
     DriftUnrepairableError,
     InsufficientStockError,
+    LocationInUseError,
+    LocationUnknownError,
     RenewalLimitError,
     ReservationExpiredError,
     ReservationPinnedError,
@@ -27,6 +29,7 @@ DETAIL_WORDS.update(
         ),
         "delta_zero": gettext_lazy("0 changes nothing."),
         "delta_range": gettext_lazy("At most {limit} units can be on hand."),
+        "location_unknown": gettext_lazy("Choose one of the locations that are open."),
         "reason_unknown": gettext_lazy("Choose one of the reasons."),
         "max_length": gettext_lazy("At most {limit} characters."),
     }
@@ -106,3 +109,15 @@ def _drift_unrepairable(refusal: DriftUnrepairableError) -> Words:
 @words.register
 def _reservation_pinned(refusal: ReservationPinnedError) -> Words:
     return Words(_("Being paid"), _("A payment runs for this reservation. It can be released when that is over."))
+
+
+@words.register
+def _location_unknown(refusal: LocationUnknownError) -> Words:
+    return Words(_("Not found"), _("There is no such location."))
+
+
+@words.register
+def _location_in_use(refusal: LocationInUseError) -> Words:
+    if refusal.is_first:
+        return Words(_("Cannot be closed"), _("The first location takes what names no other: it stays open."))
+    return Words(_("Cannot be closed"), _("There are units in this location. Book them out, and close it then."))

@@ -15,6 +15,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from inventory import triggers as placing
 from inventory.types import LaneState, ReservationState, StockEntryKind, StockReason
 
 RESERVATION_STATES = [
@@ -74,6 +75,57 @@ class StockItem(models.Model):
 
     def __str__(self) -> str:
         return self.sku_id
+
+
+class Location(models.Model):
+    """A place where units stand. A shop that keeps all in one place has none: the stock items are all there is to know.
+
+    The one opened first took over all units there were; what names no location is its.
+    """
+
+    code = models.SlugField(_("code"), max_length=20, unique=True)
+    name = models.CharField(_("name"), max_length=100)
+    position = models.PositiveSmallIntegerField(
+        _("position"), help_text=_("Orders are filled from the lowest number first.")
+    )
+    is_open = models.BooleanField(
+        _("open"), default=True, db_default=True, help_text=_("A location without units can be closed.")
+    )
+
+    class Meta:
+        verbose_name = _("location")
+        verbose_name_plural = _("locations")
+        ordering: ClassVar = ["position", "id"]
+        triggers: ClassVar = [pgtrigger.Protect(name="location_is_kept", operation=pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class LocationStock(models.Model):
+    """How many of the units of a SKU's stock item stand in one location; the locations add up to the stock item.
+
+    Moved by triggers alone (`inventory.triggers`), while the stock item's row is locked.
+    """
+
+    sku_id = models.CharField(_("SKU"), max_length=64)
+    location = models.ForeignKey(Location, models.PROTECT, verbose_name=_("location"))
+    on_hand = models.IntegerField(_("on hand"), default=0)
+    reserved = models.IntegerField(_("reserved"), default=0)
+
+    class Meta:
+        verbose_name = _("stock in a location")
+        verbose_name_plural = _("stock by location")
+        ordering: ClassVar = ["sku_id", "location__position", "location_id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["sku_id", "location"], name="one_stock_a_location"),
+            models.CheckConstraint(
+                condition=Q(reserved__gte=0) & Q(reserved__lte=F("on_hand")), name="reserved_is_within_location"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sku_id} · {self.location_id}"
 
 
 class Reservation(models.Model):
@@ -146,9 +198,31 @@ class ReservationLine(models.Model):
             models.UniqueConstraint(fields=["reservation", "sku_id"], name="one_line_a_sku"),
             models.CheckConstraint(condition=Q(quantity__gt=0), name="reservation_line_has_units"),
         ]
+        triggers: ClassVar = [*placing.ON_LINES]
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.sku_id}"
+
+
+class ReservationShare(models.Model):
+    """So many units of a reservation line come from one location; written once, by a trigger."""
+
+    line = models.ForeignKey(ReservationLine, models.PROTECT, related_name="shares", verbose_name=_("line"))
+    location = models.ForeignKey(Location, models.PROTECT, verbose_name=_("location"), db_index=False)
+    quantity = models.IntegerField(_("quantity"))
+
+    class Meta:
+        verbose_name = _("share of a reservation line")
+        verbose_name_plural = _("shares of reservation lines")
+        ordering: ClassVar = ["line", "location__position", "location_id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["line", "location"], name="one_share_a_location"),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="reservation_share_has_units"),
+        ]
+        triggers: ClassVar = [pgtrigger.Protect(name="share_is_final", operation=pgtrigger.Update)]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.location_id}"
 
 
 class StockEntry(models.Model):
@@ -163,6 +237,9 @@ class StockEntry(models.Model):
     note = models.CharField(_("note"), max_length=200, blank=True, default="")
     by = models.BigIntegerField(_("by"), null=True, blank=True, help_text=_("The number of a member of staff."))
     reference = models.CharField(_("reference"), max_length=80, blank=True, default="")
+    location = models.ForeignKey(
+        Location, models.PROTECT, null=True, blank=True, verbose_name=_("location"), db_index=False
+    )
 
     class Meta:
         verbose_name = _("stock entry")
@@ -172,10 +249,12 @@ class StockEntry(models.Model):
             models.Index(fields=["sku_id", "-id"], name="stock_entry_sku"),
             models.Index(fields=["at"], name="stock_entry_at"),
             models.Index(fields=["reference"], name="stock_entry_reference", condition=~Q(reference="")),
+            models.Index(fields=["location", "-id"], name="stock_entry_location", condition=Q(location__isnull=False)),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["sku_id", "reference"],
+                fields=["sku_id", "reference", "location"],
+                nulls_distinct=False,
                 condition=~Q(reference="") & ~Q(kind="sale"),
                 name="one_adjustment_a_reference",
             ),
@@ -189,6 +268,7 @@ class StockEntry(models.Model):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="ledger_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+            *placing.ON_LEDGER,
         ]
 
     def __str__(self) -> str:

@@ -137,6 +137,49 @@ class StockDrift:
 
 
 @dataclass(frozen=True, slots=True)
+class LocationView:
+    """A place where units stand."""
+
+    code: str
+    name: str
+    position: int
+    """Orders are filled from the lowest first."""
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How many units of one SKU stand in a location."""
+
+    code: str
+    name: str
+    on_hand: int
+    reserved: int
+
+    @property
+    def available(self) -> int:
+        """Tell how many can be reserved there."""
+        return self.on_hand - self.reserved
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceDrift:
+    """A location whose counters of a SKU are not what they are counters of; in units, as `StockDrift`."""
+
+    sku_id: str
+    code: str
+    on_hand: int
+    booked: int
+    reserved: int
+    live: int
+
+    @property
+    def is_repairable(self) -> bool:
+        """Tell whether the counters can be set to what ledger and reservations say."""
+        return 0 <= self.live <= self.booked
+
+
+@dataclass(frozen=True, slots=True)
 class StockGauges:
     """What is reserved right now and how old it is."""
 
@@ -175,6 +218,8 @@ class Holder:
     renewals: int
     is_pinned: bool
     is_overdue: bool
+    places: str
+    """From where, such as “2 SHOP, 1 ANNEX”; empty if the shop has no locations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +234,8 @@ class LedgerLine:
     note: str
     by: int | None
     reference: str
+    place: str
+    """The location's code; empty if it names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,3 +258,6 @@ class StockPanel:
     ledger: tuple[LedgerLine, ...]
     refused: int
     """How often somebody was refused for want of it in the last hour, to ten minutes."""
+    places: tuple[Place, ...] = ()
+    """Where the units stand, in the order of filling; empty if the shop has no locations."""
+    place_drifts: tuple[PlaceDrift, ...] = ()

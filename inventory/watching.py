@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from inventory import store
+from inventory.places import list_place_drifts, list_places
 from inventory.types import Held, Holder, LedgerLine, StockDrift, StockGauges, StockPanel
 from shop.core.db import rows
 
@@ -75,13 +76,16 @@ SELECT s.on_hand, s.reserved,
 """
 _HOLDERS = """
 SELECT r.id, r.owner, l.quantity, r.created_at, r.expires_at, r.renewals,
-       coalesce(r.pinned_until > clock_timestamp(), false), r.expires_at <= clock_timestamp()
+       coalesce(r.pinned_until > clock_timestamp(), false), r.expires_at <= clock_timestamp(),
+       (SELECT coalesce(string_agg(x.quantity || ' ' || c.code, ', ' ORDER BY c.position, c.id), '')
+          FROM inventory_reservationshare x JOIN inventory_location c ON c.id = x.location_id WHERE x.line_id = l.id)
   FROM inventory_reservationline l JOIN inventory_reservation r ON r.id = l.reservation_id
  WHERE l.sku_id = %(sku_id)s AND l.is_live ORDER BY r.expires_at, r.id LIMIT %(limit)s
 """
 _LEDGER = """
-SELECT at, delta, on_hand_after, kind, reason, note, by, reference
-  FROM inventory_stockentry WHERE sku_id = %(sku_id)s ORDER BY id DESC LIMIT %(limit)s
+SELECT e.at, e.delta, e.on_hand_after, e.kind, e.reason, e.note, e.by, e.reference, coalesce(c.code, '')
+  FROM inventory_stockentry e LEFT JOIN inventory_location c ON c.id = e.location_id
+ WHERE e.sku_id = %(sku_id)s ORDER BY e.id DESC LIMIT %(limit)s
 """
 
 
@@ -168,7 +172,7 @@ def count_held(*, owners: Collection[str]) -> Held:
 
 
 def stock_panel(*, sku_id: str) -> StockPanel | None:
-    """Show all there is to know about one SKU's stock; None if it has no stock item (four queries)."""
+    """Show all there is to know about one SKU's stock; None if it has no stock item (six queries)."""
     found = rows(_PANEL, {"sku_id": sku_id})
     if not found:
         return None
@@ -189,4 +193,6 @@ def stock_panel(*, sku_id: str) -> StockPanel | None:
         next_back_at=back_at,
         ledger=tuple(LedgerLine(*row) for row in ledger),
         refused=store.recent(store.Event.REFUSED, sku_id),
+        places=list_places(sku_id=sku_id),
+        place_drifts=list_place_drifts(sku_ids=[sku_id]),
     )

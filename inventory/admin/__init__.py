@@ -1,5 +1,5 @@
 """Staff's pages of stock."""
 
-from inventory.admin import lists
+from inventory.admin import lists, locations, reservations
 
-__all__ = ["lists"]
+__all__ = ["lists", "locations", "reservations"]

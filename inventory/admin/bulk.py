@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy as _
 
 from inventory import services
 from inventory.importing import MOST_BYTES, Sheet, read_sheet
-from inventory.models import StockItem
+from inventory.models import LocationStock, StockItem
+from inventory.places import list_choices, list_locations
 from shop.catalog import selectors as catalog
 from shop.core.audit import note_change
 from shop.core.errors import RejectedError, UnavailableError
@@ -33,6 +34,7 @@ PROBLEMS = {
     "change": _("“{value}” is no change: a whole number such as 5 or -5, but not 0."),
     "reason": _("“{value}” is none of the reasons."),
     "note": _("The note is too long."),
+    "location": _("There is no open location “{value}”."),
     "twice": _("SKU “{value}” stands in the file twice."),
 }
 
@@ -70,15 +72,26 @@ def defused(cell: object) -> object:
 
 
 def export(items: Iterable[StockItem]) -> HttpResponse:
-    """Write stock items as CSV, at most `MOST_EXPORTED`."""
+    """Write stock items as CSV, at most `MOST_EXPORTED`; where a shop has locations, a row for each of them."""
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="stock.csv"'
     writer = csv.writer(response)
-    writer.writerow(["sku_id", "on_hand", "reserved", "available"])
+    heading = ["sku_id", "on_hand", "reserved", "available"]
+    if list_locations():
+        writer.writerow([*heading, "location"])
+        chosen = [item.sku_id for item in items]
+        for place in LocationStock.objects.filter(sku_id__in=chosen).select_related("location")[:MOST_EXPORTED]:
+            writer.writerow([*_numbers(place), defused(place.location.code)])
+        return response
+    writer.writerow(heading)
     for item in items:
-        cells = (item.sku_id, item.on_hand, item.reserved, item.on_hand - item.reserved)
-        writer.writerow([defused(cell) for cell in cells])
+        writer.writerow(_numbers(item))
     return response
+
+
+def _numbers(counted: StockItem | LocationStock) -> list[object]:
+    available = counted.on_hand - counted.reserved
+    return [defused(cell) for cell in (counted.sku_id, counted.on_hand, counted.reserved, available)]
 
 
 def import_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
@@ -89,13 +102,14 @@ def import_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     if not request.user.has_perm("inventory.adjust_stock"):
         raise PermissionDenied
     form = ImportForm(request.POST or None, request.FILES or None, initial={"operation": new_id("imp")})
-    shown: dict[str, Any] = {"form": form}
+    codes = [location.code for location in list_choices()]
+    shown: dict[str, Any] = {"form": form, "locations": codes}
     status = 200
     if request.method == "POST":
         status = 422
         if form.is_valid():
             entered = form.cleaned_data
-            sheet = read_sheet(entered["text"], find_known=_known)
+            sheet = read_sheet(entered["text"], find_known=_known, locations=codes)
             shown |= _preview(sheet, entered)
             if not sheet.problems and request.POST.get("do") == "book":
                 shown |= _book(request, sheet, entered["operation"])
@@ -119,10 +133,19 @@ def _known(sku_ids: Collection[str]) -> Collection[str]:
 
 
 def _preview(sheet: Sheet, entered: dict[str, Any]) -> dict[str, Any]:
-    items = StockItem.objects.in_bulk([row.sku_id for row in sheet.rows])
+    sku_ids = [row.sku_id for row in sheet.rows]
+    items = StockItem.objects.in_bulk(sku_ids)
+    places = {
+        (place.sku_id, place.location.code): place
+        for place in LocationStock.objects.filter(sku_id__in=sku_ids).select_related("location")
+    }
     rows = []
     for row in sorted(sheet.rows, key=lambda row: row.row):
-        item = items.get(row.sku_id) or StockItem(sku_id=row.sku_id)
+        item: StockItem | LocationStock
+        if row.location:
+            item = places.get((row.sku_id, row.location)) or LocationStock(sku_id=row.sku_id)
+        else:
+            item = items.get(row.sku_id) or StockItem(sku_id=row.sku_id)
         after = item.on_hand + row.delta
         rows.append({"row": row, "item": item, "after": after, "is_short": after < item.reserved})
     problems = [
@@ -137,7 +160,8 @@ def _book(request: HttpRequest, sheet: Sheet, operation: str) -> dict[str, Any]:
         with transaction.atomic(durable=True):
             booked = services.adjust_many(adjustments=sheet.rows, by=by, reference=operation)
             for row in sheet.rows:
-                message = f"{row.delta:+d}, {row.reason.value}: {row.note} (import {operation})"
+                where = f" in {row.location}" if row.location else ""
+                message = f"{row.delta:+d}{where}, {row.reason.value}: {row.note} (import {operation})"
                 note_change(user_id=by, model="inventory.stockitem", object_id=row.sku_id, message=message)
     except RejectedError as refusal:
         found = [(int(detail.pointer.rpartition("/")[2]), detail_words(detail)) for detail in refusal.errors]

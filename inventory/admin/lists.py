@@ -1,16 +1,14 @@
-"""Staff's pages of stock: counters to look at, differences to enter, a ledger and reservations to read."""
+"""Staff's pages of stock: counters to look at, differences to enter."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import F, IntegerField, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import F, IntegerField, Max, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -22,18 +20,16 @@ from django.utils.translation import gettext_lazy as _
 from inventory import services
 from inventory.admin import bulk
 from inventory.conf import conf
-from inventory.models import REASONS, Reservation, ReservationLine, StockEntry, StockItem
+from inventory.models import REASONS, ReservationLine, StockEntry, StockItem
+from inventory.places import list_choices, list_places
 from inventory.services.adjusting import MAX_ON_HAND, NOTE_MAX_LENGTH
-from inventory.types import ReservationState, StockEntryKind, StockReason
+from inventory.types import StockEntryKind, StockReason
 from shop.catalog import selectors as catalog
 from shop.core import clock
 from shop.core.errors import RejectedError, UnavailableError
 from shop.core.ids import new_id
 from shop.core.staff import ReadOnlyAdmin
 from shop.core.words import detail_words, words
-
-MANY_RENEWALS = 3
-SOON = timedelta(minutes=2)
 
 
 class AdjustForm(forms.Form):
@@ -52,6 +48,21 @@ class AdjustForm(forms.Form):
     note = forms.CharField(label=_("Note"), max_length=NOTE_MAX_LENGTH, required=False, help_text=_("For staff only."))
     operation = forms.RegexField(r"^adj_[0-9A-Z]{24}$", widget=forms.HiddenInput)
     """Sent twice, the adjustment is made once."""
+    location = forms.ChoiceField(label=_("Location"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - a form's signature
+        super().__init__(*args, **kwargs)
+        choose_location(self)
+
+
+def choose_location(form: forms.Form) -> None:
+    """Let staff choose between the open locations; a shop that has no choice is not asked."""
+    locations = list_choices()
+    field = form.fields["location"]
+    if locations and isinstance(field, forms.ChoiceField):
+        field.choices = [(location.code, location.name) for location in locations]
+    else:
+        del form.fields["location"]
 
 
 class StateOfCountersFilter(admin.SimpleListFilter):
@@ -188,7 +199,9 @@ class StockItemAdmin(ReadOnlyAdmin):
         card = catalog.list_cards(sku_ids=[sku_id]).get(sku_id)
         if card is None:
             raise Http404
-        form = AdjustForm(request.POST or None, initial={"operation": new_id("adj")})
+        form = AdjustForm(
+            request.POST or None, initial={"operation": new_id("adj"), "location": request.GET.get("at", "")}
+        )
         if request.method == "POST" and form.is_valid() and self._adjust(request, sku_id, form):
             return HttpResponseRedirect(reverse("admin:inventory_stockitem_changelist") + f"?q={card.sku_id}")
         context = {
@@ -197,6 +210,7 @@ class StockItemAdmin(ReadOnlyAdmin):
             "subtitle": card.sku_id,
             "card": card,
             "item": StockItem.objects.filter(pk=sku_id).first() or StockItem(sku_id=sku_id),
+            "places": list_places(sku_id=sku_id),
             "form": form,
             "opts": self.opts,
         }
@@ -204,6 +218,7 @@ class StockItemAdmin(ReadOnlyAdmin):
 
     def _adjust(self, request: HttpRequest, sku_id: str, form: AdjustForm) -> bool:
         entered = form.cleaned_data
+        where = f" in {entered['location']}" if entered.get("location") else ""
         try:
             with transaction.atomic(durable=True):
                 on_hand = services.adjust(
@@ -213,9 +228,10 @@ class StockItemAdmin(ReadOnlyAdmin):
                     note=entered["note"],
                     by=request.user.pk,
                     reference=entered["operation"],
+                    location=entered.get("location", ""),
                 )
                 item = StockItem.objects.get(pk=sku_id)
-                self.log_change(request, item, f"{entered['delta']:+d}, {entered['reason']}: {entered['note']}")
+                self.log_change(request, item, f"{entered['delta']:+d}{where}, {entered['reason']}: {entered['note']}")
         except RejectedError as refusal:
             for detail in refusal.errors:
                 name = detail.pointer.removeprefix("/")
@@ -229,88 +245,3 @@ class StockItemAdmin(ReadOnlyAdmin):
             request, done % {"sku": sku_id, "delta": entered["delta"], "on_hand": on_hand}, messages.SUCCESS
         )
         return True
-
-
-@admin.register(StockEntry)
-class StockEntryAdmin(ReadOnlyAdmin):
-    """The ledger. The database refuses changes as well."""
-
-    list_display = ("at", "sku_id", "signed", "on_hand_after", "kind", "reason", "note", "by", "reference")
-    list_filter = ("kind", "reason")
-    date_hierarchy = "at"
-    search_fields = ("=sku_id", "=reference")
-    search_help_text = _("SKU or reference, exactly")
-
-    @admin.display(description=_("change"), ordering="delta")
-    def signed(self, entry: StockEntry) -> str:
-        return f"{entry.delta:+d}"
-
-
-class ReservationFilter(admin.SimpleListFilter):
-    """Reservations that want attention."""
-
-    title = _("attention")
-    parameter_name = "attention"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - Django's signature
-        return [
-            ("soon", _("ends within 2 minutes")),
-            ("overdue", _("overdue")),
-            ("pinned", _("pinned by a payment")),
-            ("renewed", _("renewed more than 3 times")),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> QuerySet[Reservation]:
-        now = clock.now()
-        conditions: dict[str, Callable[[], Q]] = {
-            "soon": lambda: Q(expires_at__gt=now, expires_at__lte=now + SOON),
-            "overdue": lambda: Q(expires_at__lte=now),
-            "pinned": lambda: Q(pinned_until__gt=now),
-            "renewed": lambda: Q(renewals__gt=MANY_RENEWALS),
-        }
-        condition = conditions.get(self.value() or "")
-        return queryset.filter(condition(), state=ReservationState.SOFT.value) if condition else queryset
-
-
-@admin.register(Reservation)
-class ReservationAdmin(ReadOnlyAdmin):
-    """Who has which units, until when. Ending one is the checkout's business."""
-
-    list_display = ("id", "skus", "units", "owner", "state_now", "created_at", "ends", "renewals", "cause")
-    list_filter = ("state", ReservationFilter)
-    date_hierarchy = "created_at"
-    search_fields = ("=id", "=owner", "=lines__sku_id")
-    search_help_text = _("Reservation, checkout or SKU, exactly")
-    fields = (
-        *("id", "owner", "state_now", "skus", "units", "created_at", "expires_at", "pinned_until", "renewals"),
-        *("ended_at", "cause"),
-    )
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Reservation]:
-        return super().get_queryset(request).prefetch_related("lines")
-
-    @admin.display(description=_("SKUs"))
-    def skus(self, reservation: Reservation) -> str:
-        return ", ".join(f"{line.quantity} × {line.sku_id}" for line in reservation.lines.all())
-
-    @admin.display(description=_("units"))
-    def units(self, reservation: Reservation) -> int:
-        return sum(line.quantity for line in reservation.lines.all())
-
-    @admin.display(description=_("state"), ordering="state")
-    def state_now(self, reservation: Reservation) -> str:
-        if reservation.state != ReservationState.SOFT.value:
-            return str(reservation.get_state_display())
-        now = clock.now()
-        if reservation.expires_at <= now:
-            return gettext("overdue")
-        if reservation.pinned_until and reservation.pinned_until > now:
-            return gettext("reserved, payment runs")
-        return gettext("reserved")
-
-    @admin.display(description=_("ends in"), ordering="expires_at")
-    def ends(self, reservation: Reservation) -> str:
-        if reservation.state != ReservationState.SOFT.value:
-            return "–"
-        seconds = int((reservation.expires_at - clock.now()).total_seconds())
-        return f"{'−' if seconds < 0 else ''}{abs(seconds) // 60}:{abs(seconds) % 60:02d}"

@@ -5,6 +5,7 @@ from inventory.services.ending import commit, release, release_owner, sweep
 from inventory.services.extending import pin, renew
 from inventory.services.importing import adjust_many
 from inventory.services.lane import mark_hot, publish_hot
+from inventory.services.opening import change_location, open_location
 from inventory.services.repairing import repair_drift
 from inventory.services.reserving import reserve, reserve_ahead
 from inventory.services.staffing import add_time, recount, release_by_staff
@@ -13,8 +14,10 @@ __all__ = [
     "add_time",
     "adjust",
     "adjust_many",
+    "change_location",
     "commit",
     "mark_hot",
+    "open_location",
     "pin",
     "publish_hot",
     "recount",

@@ -8,6 +8,7 @@ from inventory.services.lane import clear_lanes, publish_hot
 from inventory.types import ReservationState, ReservationView
 from shop.core.db import failures_named, statement
 
+# A sale has a line in the ledger for each location that units came from; one for all, if there are no locations.
 # Locks: the reservation, then stock rows by ascending SKU. `= ANY(ARRAY(…))` beside a join keeps the planner, which
 # cannot know how few rows a CTE gives, from reading all stock.
 COMMIT = f"""
@@ -16,7 +17,7 @@ WITH moved AS (
         WHERE r.id = %(id)s AND r.state = 'soft' RETURNING r.*),
      ended AS (
        UPDATE inventory_reservationline l SET is_live = false
-         FROM moved WHERE l.reservation_id = moved.id RETURNING l.sku_id, l.quantity),
+         FROM moved WHERE l.reservation_id = moved.id RETURNING l.id, l.sku_id, l.quantity),
      locked AS MATERIALIZED (
        SELECT s.sku_id FROM inventory_stockitem s
         WHERE s.sku_id = ANY(ARRAY(SELECT sku_id FROM ended)) ORDER BY s.sku_id FOR UPDATE),
@@ -24,12 +25,24 @@ WITH moved AS (
        UPDATE inventory_stockitem s SET on_hand = s.on_hand - e.quantity, reserved = s.reserved - e.quantity
          FROM ended e JOIN locked USING (sku_id)
         WHERE s.sku_id = e.sku_id AND s.sku_id = ANY(ARRAY(SELECT sku_id FROM ended))
-       RETURNING s.sku_id, e.quantity, s.on_hand),
+       RETURNING s.sku_id, e.id, e.quantity, s.on_hand),
+     parts AS (
+       SELECT sold.sku_id, p.position, p.location_id, p.quantity,
+              sold.on_hand + sold.quantity - sum(p.quantity) OVER so_far AS on_hand_after
+         FROM sold, LATERAL (
+              SELECT x.location_id, x.quantity, l.position
+                FROM inventory_reservationshare x JOIN inventory_location l ON l.id = x.location_id
+               WHERE x.line_id = sold.id
+              UNION ALL
+              SELECT NULL, sold.quantity - coalesce(sum(x.quantity), 0), NULL
+                FROM inventory_reservationshare x WHERE x.line_id = sold.id
+              HAVING sold.quantity > coalesce(sum(x.quantity), 0)) AS p
+       WINDOW so_far AS (PARTITION BY sold.id ORDER BY p.position, p.location_id)),
      written AS (
-       INSERT INTO inventory_stockentry (at, sku_id, delta, on_hand_after, kind, reason, note, reference)
-       SELECT clock_timestamp(), sold.sku_id, -sold.quantity, sold.on_hand, 'sale', 'sale', '',
+       INSERT INTO inventory_stockentry (at, sku_id, location_id, delta, on_hand_after, kind, reason, note, reference)
+       SELECT clock_timestamp(), p.sku_id, p.location_id, -p.quantity, p.on_hand_after, 'sale', 'sale', '',
               coalesce(nullif(%(reference)s, ''), moved.owner)
-         FROM sold, moved ORDER BY sold.sku_id)
+         FROM parts p, moved ORDER BY p.sku_id, p.position, p.location_id)
 SELECT {VIEW_COLUMNS} FROM moved r
 """  # noqa: S608 - put together from constants
 
@@ -89,7 +102,7 @@ def commit(*, reservation_id: str, reference: str = "") -> ReservationView:
     :raises StockBusyError: if others keep the rows locked.
     """
     with failures_named(StockBusyError):
-        moved = statement(COMMIT, {"id": reservation_id, "reference": reference})
+        moved = statement(COMMIT, {"id": reservation_id, "reference": reference}, keeps_plan=True)
         if moved:
             return read_view(moved[0])
         view = get_reservation(reservation_id=reservation_id)
@@ -105,7 +118,9 @@ def release(*, reservation_id: str, cause: str) -> bool:
     """
     with failures_named(StockBusyError):
         ((count,),) = statement(
-            RELEASE, {"id": reservation_id, "state": ReservationState.RELEASED.value, "cause": cause}
+            RELEASE,
+            {"id": reservation_id, "state": ReservationState.RELEASED.value, "cause": cause},
+            keeps_plan=True,
         )
     return bool(count)
 
@@ -117,7 +132,9 @@ def release_owner(*, owner: str, cause: str) -> bool:
     """
     with failures_named(StockBusyError):
         ((count,),) = statement(
-            RELEASE_OWNER, {"owner": owner, "state": ReservationState.RELEASED.value, "cause": cause}
+            RELEASE_OWNER,
+            {"owner": owner, "state": ReservationState.RELEASED.value, "cause": cause},
+            keeps_plan=True,
         )
     return bool(count)
 

@@ -23,7 +23,15 @@ def adjust_many(*, adjustments: Sequence[Row], by: int | None, reference: str) -
     with failures_named(StockBusyError), transaction.atomic():
         for row in sorted(adjustments, key=lambda row: row.sku_id):  # the order in which stock is locked
             try:
-                adjust(sku_id=row.sku_id, delta=row.delta, reason=row.reason, by=by, note=row.note, reference=reference)
+                adjust(
+                    sku_id=row.sku_id,
+                    delta=row.delta,
+                    reason=row.reason,
+                    by=by,
+                    note=row.note,
+                    reference=reference,
+                    location=row.location,
+                )
             except (StockBelowReservedError, AdjustmentInvalidError) as refusal:
                 refused += [ErrorDetail(f"/rows/{row.row}", d.code, d.params) for d in refusal.errors]
         if refused:

@@ -106,7 +106,7 @@ def pass_lane(*, lane: str, params: dict[str, Any], wanted: tuple[StockDemand, .
     """
     reservation_id = new_id("res")
     with failures_named(StockBusyError):
-        ((request,),) = statement(ENTER, {**params, "lane": lane, "id": reservation_id})
+        ((request,),) = statement(ENTER, {**params, "lane": lane, "id": reservation_id}, keeps_plan=True)
     asked = {"request": request, "lane": lane, "patience": conf().lane_wait_seconds, "most": MOST}
     state, shortages, created_at, expires_at = _answer(asked)
     match state:
@@ -133,7 +133,7 @@ def _answer(asked: dict[str, Any]) -> tuple[Any, ...]:
     """Wait for the answer; past its time the request leaves the lane, be it with an answer after all."""
     try:
         with failures_named(StockBusyError):
-            (answer,) = statement(GO_THROUGH, asked)
+            (answer,) = statement(GO_THROUGH, asked, keeps_plan=True)
             if answer[0] is not None:
                 return answer
     except StockBusyError:

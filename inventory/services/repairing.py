@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db import transaction
 
 from inventory.errors import DriftUnrepairableError, StockBusyError, StockUnknownError
+from inventory.places import list_place_drifts
 from inventory.services.adjusting import NOTE_MAX_LENGTH
-from inventory.types import StockDrift
+from inventory.types import PlaceDrift, StockDrift
 from inventory.watching import list_drifts
 from shop.core.db import failures_named, rows
 
@@ -21,16 +24,26 @@ RETURNING l.id
 
 SET_COUNTERS = """
 WITH counted AS (
-       UPDATE inventory_stockitem SET on_hand = %(booked)s, reserved = %(live)s WHERE sku_id = %(sku_id)s
+       UPDATE inventory_stockitem SET on_hand = coalesce(%(booked)s, on_hand), reserved = coalesce(%(live)s, reserved)
+        WHERE sku_id = %(sku_id)s
        RETURNING sku_id, on_hand)
 INSERT INTO inventory_stockentry (at, sku_id, delta, on_hand_after, kind, reason, note, by, reference)
 SELECT clock_timestamp(), sku_id, 0, on_hand, 'repair', 'correction', %(note)s, %(by)s, '' FROM counted
 RETURNING id
 """
 
+SET_PLACE = """
+INSERT INTO inventory_locationstock (sku_id, location_id, on_hand, reserved)
+SELECT %(sku_id)s, id, %(booked)s, %(live)s FROM inventory_location WHERE code = %(code)s
+ON CONFLICT (sku_id, location_id) DO UPDATE SET on_hand = excluded.on_hand, reserved = excluded.reserved
+RETURNING id
+"""
 
-def repair_drift(*, sku_id: str, by: int | None, note: str = "") -> StockDrift | None:
-    """Set reserved to the sum of soft reservations and on hand to the sum of the ledger; give what differed, or None.
+
+def repair_drift(*, sku_id: str, by: int | None, note: str = "") -> tuple[StockDrift | PlaceDrift, ...]:
+    """Set reserved to the sum of soft reservations and on hand to the sum of the ledger; give what differed.
+
+    The same for each of the SKU's locations.
 
     The ledger gets a line of kind `repair` that names the old and the new numbers; it changes no units, because the
     ledger's sum is what on hand is set to. `by` is the number of the member of staff, None for the system.
@@ -45,26 +58,36 @@ def repair_drift(*, sku_id: str, by: int | None, note: str = "") -> StockDrift |
         if not rows(LOCK, {"sku_id": sku_id}):
             raise StockUnknownError
         drift = next(iter(list_drifts(sku_ids=[sku_id])), None)
-        if drift is None:
-            return None
-        if not drift.is_repairable:
+        if drift is not None and not drift.is_repairable:
             raise DriftUnrepairableError(drift.booked, drift.live)
-        if drift.strays:
+        if drift is not None and drift.strays:
             rows(MARK_LINES, {"sku_id": sku_id})
+        places = list_place_drifts(sku_ids=[sku_id])
+        for place in places:
+            if not place.is_repairable:
+                raise DriftUnrepairableError(place.booked, place.live)
+            rows(SET_PLACE, {"sku_id": sku_id, "code": place.code, "booked": place.booked, "live": place.live})
+        found = (*([drift] if drift else ()), *places)
+        if not found:
+            return ()
         rows(
             SET_COUNTERS,
             {
                 "sku_id": sku_id,
-                "booked": drift.booked,
-                "live": drift.live,
+                "booked": drift.booked if drift else None,
+                "live": drift.live if drift else None,
                 "by": by,
-                "note": _told(drift, note)[:NOTE_MAX_LENGTH],
+                "note": _told(found, note)[:NOTE_MAX_LENGTH],
             },
         )
-    return drift
+    return found
 
 
-def _told(drift: StockDrift, note: str) -> str:
-    what = f"on hand {drift.on_hand} → {drift.booked}, reserved {drift.reserved} → {drift.live}"
-    what += f", {drift.strays} lines marked anew" if drift.strays else ""
-    return f"{what}: {note}" if note else what
+def _told(drifts: Sequence[StockDrift | PlaceDrift], note: str) -> str:
+    what = []
+    for drift in drifts:
+        where = f"{drift.code}: " if isinstance(drift, PlaceDrift) else ""
+        what.append(f"{where}on hand {drift.on_hand} → {drift.booked}, reserved {drift.reserved} → {drift.live}")
+        if isinstance(drift, StockDrift) and drift.strays:
+            what.append(f"{drift.strays} lines marked anew")
+    return f"{', '.join(what)}: {note}" if note else ", ".join(what)

@@ -25,6 +25,7 @@ from shop.core.ids import new_id
 # `taken` writes from `locked`, not from the row: PostgreSQL first computes an update, and its CHECK, from the version
 # of the row that the statement began with, which may have less in stock than the version that is locked.
 # Lines never change once written, so what `had` reads cannot be stale.
+# With several locations the rows of SKUs that stay as they are count as needed too: their lines move all the same.
 # `= ANY(ARRAY(…))` is what a join would say too, but a planner that expects many rows of a list would read all stock.
 RESERVE = """
 WITH want AS MATERIALIZED (
@@ -44,7 +45,7 @@ WITH want AS MATERIALIZED (
        SELECT sku_id, sum(quantity)::int AS delta
          FROM (SELECT sku_id, quantity FROM want UNION ALL SELECT sku_id, -quantity FROM had) AS u
         WHERE NOT EXISTS (SELECT FROM same)
-        GROUP BY sku_id HAVING sum(quantity) <> 0),
+        GROUP BY sku_id HAVING sum(quantity) <> 0 OR EXISTS (SELECT FROM inventory_location)),
      locked AS MATERIALIZED (
        SELECT s.sku_id, s.on_hand, s.reserved, s.on_hand - s.reserved AS available
          FROM inventory_stockitem s WHERE s.sku_id = ANY(ARRAY(SELECT sku_id FROM need)) ORDER BY s.sku_id FOR UPDATE),
@@ -64,7 +65,8 @@ WITH want AS MATERIALIZED (
           SET state = CASE WHEN own.is_overdue THEN 'expired' ELSE 'released' END,
               cause = CASE WHEN own.is_overdue THEN 'overdue' ELSE 'replaced' END, ended_at = fits.at
          FROM own, fits WHERE r.id = own.id RETURNING r.id),
-     dead AS (UPDATE inventory_reservationline l SET is_live = false FROM ended WHERE l.reservation_id = ended.id),
+     dead AS (
+       UPDATE inventory_reservationline l SET is_live = false FROM ended WHERE l.reservation_id = ended.id RETURNING 1),
      made AS (
        INSERT INTO inventory_reservation (id, owner, state, created_at, expires_at, pinned_until, renewals, cause)
        SELECT %(id)s, %(owner)s, 'soft', fits.at,
@@ -75,7 +77,8 @@ WITH want AS MATERIALIZED (
        RETURNING id, created_at, expires_at, pinned_until, renewals),
      lines AS (
        INSERT INTO inventory_reservationline (reservation_id, sku_id, quantity, is_live)
-       SELECT made.id, w.sku_id, w.quantity, true FROM made, want w)
+       SELECT made.id, w.sku_id, w.quantity, true FROM made, want w
+        WHERE (SELECT count(*) FROM dead) >= 0)  -- first the old lines leave their locations
 SELECT r.*, (SELECT json_agg(json_build_array(sku_id, quantity, available) ORDER BY sku_id) FROM short)
   FROM (SELECT) AS one LEFT JOIN (
        SELECT id, created_at, expires_at, pinned_until, renewals FROM made UNION ALL
@@ -202,7 +205,7 @@ def _attempt_once(params: dict[str, Any], wanted: tuple[StockDemand, ...]) -> Re
     # The savepoint gives locks back on a refusal; alone, the statement's own end does.
     with transaction.atomic() if connection.in_atomic_block else nullcontext():
         ((reservation_id, created_at, expires_at, pinned_until, renewals, short),) = statement(
-            RESERVE, {**params, "id": new_id("res")}
+            RESERVE, {**params, "id": new_id("res")}, keeps_plan=True
         )
         if short:
             raise InsufficientStockError(

@@ -60,13 +60,22 @@ def add_time(*, reservation_id: str) -> ReservationView:
 
 
 def recount(
-    *, sku_id: str, counted: int, unshipped: int, on_hand_then: int, by: int | None, note: str = "", reference: str = ""
+    *,
+    sku_id: str,
+    counted: int,
+    unshipped: int,
+    on_hand_then: int,
+    by: int | None,
+    note: str = "",
+    reference: str = "",
+    location: str = "",
 ) -> int:
     """Book what a count of the shelf found; give what is on hand then.
 
     `counted` units are on the shelf, of which `unshipped` are sold and wait to be sent: those are off “on hand”
     already. The difference to `on_hand_then`, what was on hand when the count began, is one line in the ledger: what
-    was sold since then stays sold. A count that agrees writes nothing.
+    was sold since then stays sold. A count that agrees writes nothing. With a `location`, by its code, all of it is
+    about that one.
 
     :raises StockUnknownError: if the SKU has no stock item.
     :raises StockBelowReservedError: if fewer units would be left than are reserved.
@@ -75,7 +84,15 @@ def recount(
     """
     delta = counted - unshipped - on_hand_then
     if delta:
-        return adjust(sku_id=sku_id, delta=delta, reason=StockReason.RECOUNT, by=by, note=note, reference=reference)
+        return adjust(
+            sku_id=sku_id,
+            delta=delta,
+            reason=StockReason.RECOUNT,
+            by=by,
+            note=note,
+            reference=reference,
+            location=location,
+        )
     on_hand = StockItem.objects.filter(pk=sku_id).values_list("on_hand", flat=True).first()
     if on_hand is None:
         raise StockUnknownError

@@ -14,6 +14,7 @@ SEE_SALES = (
 SEE_STOCK = (
     *("catalog.view_product", "catalog.view_sku"),
     *("inventory.view_stockitem", "inventory.view_stockentry", "inventory.view_reservation"),
+    "inventory.view_locationstock",
 )
 SEE_PRICES = (
     *("pricing.view_price", "pricing.view_promotion", "pricing.view_discountcode", "pricing.view_redemption"),
@@ -35,7 +36,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Stock": (
         *SEE_STOCK,
         *("catalog.add_product", "catalog.change_product", "catalog.add_sku", "catalog.change_sku"),
-        *("inventory.adjust_stock", "cart.view_savedline", "watch.view_alert"),
+        *("inventory.adjust_stock", "inventory.view_location", "inventory.add_location", "inventory.change_location"),
+        *("cart.view_savedline", "watch.view_alert"),
     ),
     "Marketing": (
         *SEE_PRICES,

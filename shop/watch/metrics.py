@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from inventory import watching
+from inventory.places import place_totals
 from shop.core.conf import conf as api_conf
 from shop.core.http import network_address
 from shop.watch import selectors
@@ -79,6 +80,11 @@ def _stock() -> Iterator[Metric]:
     for name, (text, value) in gauges.items():
         if value is not None:
             yield Metric(f"trolley_stock_{name}", "gauge", text, value)
+    totals = place_totals()
+    for name, text, which in (("on_hand", "Units on hand in this location.", 0), ("reserved", "Of them reserved.", 1)):
+        if totals:
+            samples = {code: units[which] for code, units in totals.items()}
+            yield Metric(f"trolley_stock_location_{name}", "gauge", text, label="location", samples=samples)
     yield Metric(
         "trolley_stock_refused_total",
         "counter",

@@ -55,6 +55,8 @@ class RecountForm(forms.Form):
         label=_("Of these sold, but not sent yet"), min_value=0, max_value=MAX_ON_HAND, initial=0
     )
     note = forms.CharField(label=_("Note"), max_length=NOTE_MAX_LENGTH, required=False, help_text=_("For staff only."))
+    location = forms.SlugField(required=False, widget=forms.HiddenInput)
+    """Which shelf was counted, if the shop has several."""
     on_hand_then = forms.IntegerField(min_value=0, max_value=MAX_ON_HAND, widget=forms.HiddenInput)
     """What was on hand when the page was opened: sales since then stay sold."""
     operation = forms.RegexField(r"^cnt_[0-9A-Z]{24}$", widget=forms.HiddenInput)
@@ -158,14 +160,16 @@ def _act(request: HttpRequest, sku_id: str, what: str, entered: dict[str, Any]) 
                 by=request.user.pk,
                 note=entered["note"],
                 reference=entered["operation"],
+                location=entered["location"],
             )
-            note = f"Counted {entered['counted']}, of which {entered['unshipped']} not sent: {entered['note']}"
+            where = f" in {entered['location']}" if entered["location"] else ""
+            note = f"Counted {entered['counted']}{where}, of which {entered['unshipped']} not sent: {entered['note']}"
             told = gettext("Counted. %(on_hand)d on hand.") % {"on_hand": on_hand}
             return _Done("inventory.stockitem", sku_id, told, note)
         case _:
-            drift = inventory.repair_drift(sku_id=sku_id, by=request.user.pk)
-            told = gettext("Counters agree.") if drift is None else gettext("Counters repaired; see the ledger.")
-            note = "Counters checked" if drift is None else "Counters repaired"
+            found = inventory.repair_drift(sku_id=sku_id, by=request.user.pk)
+            told = gettext("Counters repaired; see the ledger.") if found else gettext("Counters agree.")
+            note = "Counters repaired" if found else "Counters checked"
             return _Done("inventory.stockitem", sku_id, told, note)
 
 
@@ -181,7 +185,12 @@ def _context(request: HttpRequest, sku_id: str) -> dict[str, Any]:
         }
         for holder in (panel.holders if panel else ())
     ]
-    on_hand = panel.on_hand if panel else 0
+    # Where there is nothing to choose, nobody is asked for a location.
+    places = panel.places if panel and len(panel.places) > 1 else ()
+    at = request.POST.get("location") or request.GET.get("at")
+    counted = next((place for place in places if place.code == at), places[0] if places else None)
+    on_hand = counted.on_hand if counted else panel.on_hand if panel else 0
+    shelf = counted.code if counted else ""
     return {
         **admin.site.each_context(request),
         "title": gettext("Availability"),
@@ -194,7 +203,11 @@ def _context(request: HttpRequest, sku_id: str) -> dict[str, Any]:
         "may_release": any(request.user.has_perm(right) for right in RELEASE),
         "may_adjust": request.user.has_perm("inventory.adjust_stock"),
         "release_form": ReleaseForm(),
-        "recount_form": RecountForm(initial={"on_hand_then": on_hand, "unshipped": 0, "operation": new_id("cnt")}),
+        "places": places,
+        "counted_place": counted,
+        "recount_form": RecountForm(
+            initial={"on_hand_then": on_hand, "unshipped": 0, "operation": new_id("cnt"), "location": shelf}
+        ),
         "ledger_url": reverse("admin:inventory_stockentry_changelist") + f"?q={sku_id}",
     }
 

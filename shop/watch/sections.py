@@ -5,9 +5,9 @@ from __future__ import annotations
 from cart import selectors as carts
 from cart import services as cart
 from cart.errors import CartsUnavailableError
+from inventory import places, watching
 from inventory import selectors as stock
 from inventory import services as inventory
-from inventory import watching
 from pricing import services as pricing
 from pricing import watching as codes
 from shop.checkout import selectors as checkout
@@ -28,12 +28,20 @@ def _find_drift(is_whole: bool) -> tuple[Finding, ...]:  # noqa: FBT001 - one ar
             + (f"; {drift.strays} lines marked wrongly" if drift.strays else ""),
         )
         for drift in watching.list_drifts(is_whole=is_whole)
+    ) + tuple(
+        Finding(
+            "stock",
+            place.sku_id,
+            f"in {place.code}: on hand {place.on_hand}, ledger {place.booked};"
+            f" reserved {place.reserved}, reservations {place.live}",
+        )
+        for place in places.list_place_drifts(is_whole=is_whole)
     )
 
 
 def _fix_drift(finding: Finding) -> str:
-    drift = inventory.repair_drift(sku_id=finding.subject, by=None, note="check_shop")
-    return "nothing differs any more" if drift is None else "counters set to ledger and reservations"
+    found = inventory.repair_drift(sku_id=finding.subject, by=None, note="check_shop")
+    return "counters set to ledger and reservations" if found else "nothing differs any more"
 
 
 def _find_overdue(is_whole: bool) -> tuple[Finding, ...]:  # noqa: FBT001 - one argument, as sections have it

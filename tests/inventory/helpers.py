@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from inventory import services as inventory
-from inventory.models import Reservation, ReservationLine, StockEntry, StockItem
+from inventory.models import LocationStock, Reservation, ReservationLine, ReservationShare, StockEntry, StockItem
+from inventory.places import list_place_drifts
 from inventory.types import StockDemand, StockReason
 
 
@@ -28,6 +29,18 @@ def states() -> dict[str, str]:
     return dict(Reservation.objects.values_list("id", "state"))
 
 
+def standing() -> dict[tuple[str, str], tuple[int, int]]:
+    """Give on hand and reserved of each SKU in each location, by its code."""
+    found = LocationStock.objects.select_related("location")
+    return {(place.sku_id, place.location.code): (place.on_hand, place.reserved) for place in found}
+
+
+def shares(reservation_id: str) -> dict[tuple[str, str], int]:
+    """Give how many units of a reservation come, or came, from each location."""
+    found = ReservationShare.objects.filter(line__reservation=reservation_id).select_related("line", "location")
+    return {(share.line.sku_id, share.location.code): share.quantity for share in found}
+
+
 def assert_balanced() -> None:
     """Check that counters, reservations and ledger say the same (nothing lost, nothing oversold)."""
     live: dict[str, int] = {}
@@ -42,3 +55,9 @@ def assert_balanced() -> None:
         assert item.on_hand == booked.get(item.sku_id, 0), f"on hand of {item.sku_id} is not what the ledger says"
     assert not ReservationLine.objects.filter(is_live=True).exclude(reservation__state="soft").exists()
     assert not ReservationLine.objects.filter(is_live=False, reservation__state="soft").exists()
+    assert list_place_drifts() == list_place_drifts(is_whole=False) == ()
+    in_places: dict[str, tuple[int, int]] = {}
+    for (sku_id, _), (on_hand, reserved) in standing().items():
+        before = in_places.get(sku_id, (0, 0))
+        in_places[sku_id] = (before[0] + on_hand, before[1] + reserved)
+    assert in_places in ({}, counters()), "the locations do not add up to the stock items"

@@ -23,7 +23,7 @@ def test_books_that_balance_have_no_drift() -> None:
 
     assert list_drifts() == ()
     assert list_drifts(is_whole=False) == ()
-    assert inventory.repair_drift(sku_id="MUG", by=None) is None
+    assert inventory.repair_drift(sku_id="MUG", by=None) == ()
     assert StockEntry.objects.filter(kind="repair").count() == 0
 
 
@@ -35,7 +35,7 @@ def test_a_counter_that_somebody_typed_over_is_found_and_set_right(*, is_whole: 
 
     (drift,) = list_drifts(is_whole=is_whole)
     assert drift == StockDrift("MUG", on_hand=9, booked=5, reserved=4, live=2, strays=0)
-    assert inventory.repair_drift(sku_id="MUG", by=7, note="seen by Ann") == drift
+    assert inventory.repair_drift(sku_id="MUG", by=7, note="seen by Ann") == (drift,)
 
     assert counters() == {"MUG": (5, 2), "LAMP": (2, 0)}
     entry = StockEntry.objects.get(kind="repair")

@@ -14,6 +14,7 @@ SKU_IDS = [f"SKU-{number}" for number in range(6)]
 def main(seed: int, seconds: float) -> int:
     """Reserve, change, sell, release, renew, pin, sweep and adjust at random; return how many of them were done."""
     from inventory import services as inventory  # noqa: PLC0415 - after django.setup()
+    from inventory.places import list_locations  # noqa: PLC0415
     from inventory.types import StockDemand  # noqa: PLC0415
     from shop.core.errors import Refusal  # noqa: PLC0415
 
@@ -34,7 +35,9 @@ def main(seed: int, seconds: float) -> int:
                 inventory.sweep(batch=chance.randint(1, 5))
             elif act == "adjust":
                 delta = chance.choice([-3, -1, 1, 4])
-                inventory.adjust(sku_id=chance.choice(SKU_IDS), delta=delta, reason="correction", by=None)
+                where = chance.choice(["", *(location.code for location in list_locations())])
+                sku_id = chance.choice(SKU_IDS)
+                inventory.adjust(sku_id=sku_id, delta=delta, reason="correction", by=None, location=where)
             elif mine:
                 reservation_id = chance.choice(mine)
                 if act == "commit":

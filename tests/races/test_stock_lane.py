@@ -25,7 +25,7 @@ from tests.races.rivals import be_patient, held_open, meet, running, wait_until_
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
 RIVALS = 20
-FUNCTIONS = importlib.import_module("inventory.migrations.0006_lane_functions")
+DECIDE = importlib.import_module("inventory.migrations.0008_units_in_several_locations").DECIDE_IN_PLACES
 GUARD = "WHERE w.quantity > coalesce((free->>w.sku_id)::int, 0)"
 
 
@@ -96,15 +96,15 @@ def test_of_200_buyers_in_the_lane_one_gets_the_last_unit() -> None:
 
 def test_twin_that_grants_without_looking_is_stopped_by_the_check_alone() -> None:
     heat(HOT=1)
-    assert GUARD in FUNCTIONS.DECIDE
-    careless = FUNCTIONS.DECIDE.replace(GUARD, "WHERE false").replace("CREATE", "CREATE OR REPLACE", 1)
+    assert GUARD in DECIDE
+    careless = DECIDE.replace(GUARD, "WHERE false")
     with connection.cursor() as cursor:
         cursor.execute(careless)
     try:
         found = outcomes()
     finally:
         with connection.cursor() as cursor:
-            cursor.execute(FUNCTIONS.DECIDE.replace("CREATE", "CREATE OR REPLACE", 1))
+            cursor.execute(DECIDE)
 
     assert found["IntegrityError"] > 0
     assert counters()["HOT"][1] <= 1

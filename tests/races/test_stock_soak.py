@@ -1,7 +1,8 @@
 """Real processes do everything at once, and some are killed: nothing is lost, oversold or counted twice, at any time.
 
 `STOCK_RANDOM_SECONDS=60 STOCK_RANDOM_PROCESSES=8 pytest tests/races/test_stock_soak.py -n0 -s` is the long variant.
-Seeds are printed; `STOCK_RANDOM_SEED` repeats what each process wants to do (not how they meet).
+Halfway the shop opens two locations. Seeds are printed; `STOCK_RANDOM_SEED` repeats what each process wants to do (not
+how they meet).
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import pytest
 from django.db import connection
 
 from inventory import services as inventory
-from inventory.models import LaneRequest, Reservation, StockEntry
+from inventory.models import LaneRequest, Reservation, ReservationShare, StockEntry
+from inventory.places import list_place_drifts
 from inventory.watching import list_drifts
 from tests.conftest import RunningProcess, RunProcess
 from tests.inventory.helpers import assert_balanced, counters, stock
+from tests.races.rivals import be_patient
 from tests.races.soak import SKU_IDS
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
@@ -47,10 +50,13 @@ def test_after_a_storm_of_processes_the_books_balance(run_process: RunProcess) -
 
         rivals = [begin(number) for number in range(PROCESSES)]
         killed: list[RunningProcess] = []
+        locations: list[str] = []
         kill_at = time.monotonic() + KILL_EVERY
         while time.monotonic() < until:
             time.sleep(min(1.0, SECONDS / 4))
             check()
+            if until - time.monotonic() < SECONDS / 2 and not locations:
+                locations = [opened(code) for code in ("shop", "annex")]
             if time.monotonic() > kill_at and len(killed) < PROCESSES * 4:
                 kill_at += KILL_EVERY
                 victim = rivals.pop(0)
@@ -60,8 +66,10 @@ def test_after_a_storm_of_processes_the_books_balance(run_process: RunProcess) -
         for rival in rivals:
             assert rival.wait(seconds=60) == 0, rival.output()
     assert killed
+    assert locations
 
     check()
+    assert ReservationShare.objects.exists()
     assert {"soft", "hard", "released", "expired"} >= set(Reservation.objects.values_list("state", flat=True))
     assert StockEntry.objects.filter(kind="sale").exists()
     for reservation_id in Reservation.objects.filter(state="soft").values_list("id", flat=True):
@@ -74,9 +82,16 @@ def test_after_a_storm_of_processes_the_books_balance(run_process: RunProcess) -
     assert not LaneRequest.objects.exists()
 
 
+def opened(code: str) -> str:
+    """Open a location amid the storm, however long that waits for its turn."""
+    be_patient()
+    return inventory.open_location(code=code, name=code.title()).code
+
+
 def check() -> None:
     """See each invariant in one moment: no drift, nothing oversold, the ledger's lines follow one another."""
     assert list_drifts() == ()
+    assert list_place_drifts() == list_place_drifts(is_whole=False) == ()
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT sku_id, on_hand, reserved FROM inventory_stockitem WHERE reserved NOT BETWEEN 0 AND on_hand"
