@@ -40,11 +40,13 @@ __all__ = [
     "get_saved",
     "is_version",
     "iterate_deferred",
+    "keeps_file",
     "list_deferred",
     "list_disagreements",
     "list_merge_answers",
     "pending_merge",
     "recorder_status",
+    "server_versions",
     "view_cart",
 ]
 
@@ -184,7 +186,25 @@ def eviction_policy() -> str:
 
     :raises CartsUnavailableError: if Redis cannot answer now.
     """
-    return stream.eviction_policy()
+    found = stream.server_settings("maxmemory-policy")
+    return next(iter(sorted(found - {"noeviction"})), "noeviction" if found else "")
+
+
+def keeps_file() -> bool | None:
+    """Tell whether the carts' server writes each change to an append-only file. None: not told.
+
+    :raises CartsUnavailableError: if Redis cannot answer now.
+    """
+    found = stream.server_settings("appendonly")
+    return found == {"yes"} if found else None
+
+
+def server_versions() -> frozenset[str]:
+    """Tell the versions of the carts' server, such as `7.2.11`; none if it does not say.
+
+    :raises CartsUnavailableError: if Redis cannot answer now.
+    """
+    return stream.server_versions()
 
 
 def _copy(ref: CartRef) -> tuple[Cart, tuple[CartLine, ...]]:

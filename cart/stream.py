@@ -269,20 +269,36 @@ def run_id() -> str:
     return store.run(use)
 
 
-def eviction_policy() -> str:
-    """Tell what the server does when it is full; empty if it does not let us ask.
+def server_settings(name: str) -> frozenset[str]:
+    """Give the values of one of the server's settings, one or more in a cluster; none if it does not let us ask.
 
     :raises CartsUnavailableError: if Redis cannot answer now.
     """
 
-    def use(client: Client) -> str:
+    def use(client: Client) -> frozenset[str]:
         try:
-            answer: Any = client.config_get("maxmemory-policy")
+            answer: Any = client.config_get(name)
         except ResponseError:
-            return ""
+            return frozenset()
         # A cluster answers by node, a server alone with the value.
-        found = {str(part) for part in (answer or {}).values()}
-        return next(iter(sorted(found - {"noeviction"})), "noeviction" if found else "")
+        return frozenset(str(part) for part in (answer or {}).values())
+
+    return store.run(use)
+
+
+def server_versions() -> frozenset[str]:
+    """Give the versions of the server, one or more in a cluster; none if it does not let us ask.
+
+    :raises CartsUnavailableError: if Redis cannot answer now.
+    """
+
+    def use(client: Client) -> frozenset[str]:
+        try:
+            answer: Any = client.info("server")
+        except ResponseError:
+            return frozenset()
+        nodes = [answer] if "redis_version" in answer else list(answer.values())
+        return frozenset(str(node["redis_version"]) for node in nodes)
 
     return store.run(use)
 

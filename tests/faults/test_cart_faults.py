@@ -16,7 +16,7 @@ import redis
 from django.core.management import CommandError, call_command
 
 from cart import recorder, selectors, services, stream
-from cart.checks import carts_are_never_evicted
+from cart.checks import carts_are_never_evicted, carts_outlive_the_server
 from cart.errors import CartsUnavailableError
 from cart.models import CartRecord
 from shop.core import redis as connections
@@ -171,6 +171,15 @@ def test_a_server_that_evicts_is_refused(own_redis: OwnRedis) -> None:
         call_command("record_cart_events", "--once")
     own_redis.stop()
     assert carts_are_never_evicted() == []
+
+
+def test_a_server_that_keeps_no_file_is_refused(own_redis: OwnRedis) -> None:
+    assert carts_outlive_the_server() == []
+    with redis.Redis(port=own_redis.port) as client:
+        client.config_set("appendonly", "no")
+    assert [fault.id for fault in carts_outlive_the_server()] == ["cart.E002"]
+    own_redis.stop()
+    assert carts_outlive_the_server() == []
 
 
 @pytest.mark.django_db

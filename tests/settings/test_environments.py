@@ -27,7 +27,7 @@ PRODUCTION = {
     "NOTIFICATIONS_PEPPERS": "p" * 32,
     "NOTIFICATIONS_POSTAL_ADDRESS": "Shop Ltd, 1 High Street, London",
     "DATABASE_URL": "postgres://shop@db.example.com/shop",
-    "CART_REDIS_URL": "redis://cart.example.com/0",
+    "CART_REDIS_URL": "redis://:rehearsal@cart.example.com/0",
     "CACHE_URL": "redis://cache.example.com/1",
     "CELERY_BROKER_URL": "redis://broker.example.com/2",
 }
