@@ -11,6 +11,8 @@ from cart.conf import conf
 
 RECORDER = "cart_recorder"
 """Name of the string with the recorder's last sign of life, JSON."""
+STALE = "cart_recorder_stale"
+"""Name of the string that counts what recorders wrote too late: snapshots that met a record as new or newer."""
 EPOCH = "cart_epoch"
 """Name of the string with the run id of the server when carts were last compared with their records."""
 

@@ -43,7 +43,7 @@ class Recorder:
     backoff_seconds: float = POLL_SECONDS
     recorded: int = 0
     stale: int = 0
-    """Snapshots that met a record as new or newer: repeats, and writes of a recorder that slept."""
+    """Snapshots that met a record as new or newer, not yet counted: repeats, and writes of a recorder that slept."""
     failures: dict[str, str] = field(default_factory=dict)
     """Why an event could not be recorded, by partition and entry."""
 
@@ -200,6 +200,9 @@ def _keep_house(recorder: Recorder) -> None:
     age = max(0.0, now / 1_000_000 - oldest_ms / 1_000) if oldest_ms else 0.0
     try:
         stream.give_sign(Sign(now, waiting, round(age, 3)))
+        if recorder.stale:
+            stale, recorder.stale = recorder.stale, 0
+            stream.count_stale(stale)
     except CartsUnavailableError:
         # A full server still lets us read, acknowledge and trim, which is what makes room; it alone takes no sign.
         log.warning("recorder_gave_no_sign")

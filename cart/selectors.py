@@ -175,10 +175,10 @@ def recorder_status() -> RecorderStatus:
 
     :raises CartsUnavailableError: if Redis cannot answer now.
     """
-    sign = stream.read_sign()
+    sign, stale = stream.read_sign(), stream.read_stale()
     if sign is None:
-        return RecorderStatus(None, 0, 0.0)
-    return RecorderStatus(from_micros(sign.at_micros), sign.waiting, sign.oldest_seconds)
+        return RecorderStatus(None, 0, 0.0, stale)
+    return RecorderStatus(from_micros(sign.at_micros), sign.waiting, sign.oldest_seconds, stale)
 
 
 def eviction_policy() -> str:

@@ -254,6 +254,22 @@ def read_sign() -> Sign | None:
     return Sign(*json.loads(str(text))) if text else None
 
 
+def count_stale(number: int) -> None:
+    """Add to the number of snapshots that met a record as new or newer.
+
+    :raises CartsUnavailableError: if Redis cannot answer now.
+    """
+    store.run(lambda client: client.incrby(keys.STALE, number))
+
+
+def read_stale() -> int:
+    """Tell that number, since Redis last lost everything.
+
+    :raises CartsUnavailableError: if Redis cannot answer now.
+    """
+    return int(str(store.run(lambda client: client.get(keys.STALE)) or 0))
+
+
 def run_id() -> str:
     """Tell the run id of the server (of all of a cluster's), which changes when it is started anew.
 

@@ -297,6 +297,8 @@ class RecorderStatus:
     """Events that no record holds yet."""
     oldest_seconds: float
     """Age of the oldest of them, 0 if there is none."""
+    stale: int = 0
+    """Snapshots that came too late: repeats, and writes of a recorder that slept. The record kept the newer one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ from ipaddress import ip_address
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from cart import selectors as carts
+from cart import watching as dead_letters
+from cart.errors import CartsUnavailableError
 from inventory import watching
 from inventory.places import place_totals
 from shop.core.conf import conf as api_conf
@@ -50,7 +53,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """
     if not _may_read(request):
         raise Http404
-    text = "".join(f"{line}\n" for metric in _stock() for line in metric.lines())
+    text = "".join(f"{line}\n" for metric in (*_stock(), *_carts()) for line in metric.lines())
     return HttpResponse(text, content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
 
@@ -63,6 +66,33 @@ def _may_read(request: HttpRequest) -> bool:
     except ValueError:
         return False
     return any(address in network for network in conf().networks())
+
+
+def _carts() -> Iterator[Metric]:
+    """Tell how recording goes; nothing while the carts' Redis cannot say."""
+    yield Metric(
+        "trolley_cart_dead_letters",
+        "gauge",
+        "Events of carts that could not be recorded.",
+        dead_letters.count_dead_letters(),
+    )
+    try:
+        now = carts.recorder_status()
+    except CartsUnavailableError:
+        return
+    is_there = now.seen_at is not None
+    yield Metric(
+        "trolley_cart_recorder_up", "gauge", "Whether a recorder gave a sign of life within a minute.", is_there
+    )
+    if is_there:
+        yield Metric("trolley_cart_events_waiting", "gauge", "Changes of carts that no record holds yet.", now.waiting)
+        yield Metric("trolley_cart_events_oldest_seconds", "gauge", "Age of the oldest of them.", now.oldest_seconds)
+    yield Metric(
+        "trolley_cart_snapshots_stale_total",
+        "counter",
+        "Snapshots that met a record as new or newer: repeats, and writes of a recorder that slept.",
+        now.stale,
+    )
 
 
 def _stock() -> Iterator[Metric]:

@@ -11,9 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
 
-import psycopg
 import pytest
 import redis
 from django.db import connection
@@ -21,7 +19,6 @@ from django.utils import timezone
 
 from cart import auditing, recorder, selectors, services, stream
 from cart.models import CartRecord
-from shop.embedded.processes import has_ended
 from tests.cart.helpers import NOW, customer, make_sku, new_guest, quantities
 from tests.conftest import RunningProcess, RunProcess
 
@@ -120,31 +117,6 @@ def test_flushall_amid_changes_leaves_both_in_agreement_and_no_acknowledged_reco
     guest = new_guest()
     services.add_line(ref=guest, sku_id="MUG", quantity=1, now=NOW)
     assert quantities(selectors.get_cart(ref=guest)) == {"MUG": 1}
-
-
-def test_a_database_that_takes_no_connections_is_waited_for(run_process: RunProcess) -> None:
-    make_sku(on_hand=50_000)
-    config = connection.settings_dict
-    name, own = config["NAME"], connection.connection.info.backend_pid
-    where: dict[str, Any] = {"host": config["HOST"], "port": config["PORT"] or None, "user": config["USER"] or None}
-    with recording(run_process) as process:
-        change()
-        agree()
-        with psycopg.connect(**where, dbname="postgres", autocommit=True) as other:
-            other.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
-            try:
-                other.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> %s",
-                    [name, own],
-                )
-                change()
-                time.sleep(1.5)
-                assert not has_ended(process.process)
-                assert units() == [1] * CARTS
-            finally:
-                other.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
-        agree()
-    assert units() == [2] * CARTS
 
 
 def test_a_worker_killed_after_the_script_has_applied_once_when_the_client_repeats(run_process: RunProcess) -> None:

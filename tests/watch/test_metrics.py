@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
+from pytest_django import Settings
 
+from cart import recorder
+from cart import services as carts
+from cart.models import DeadLetter
 from inventory import services as inventory
 from inventory.errors import InsufficientStockError
 from inventory.models import StockItem
 from shop.watch.conf import WatchConf
 from shop.watch.metrics import Metric
 from shop.watch.tasks import check_shop
+from tests.cart.helpers import NOW, customer, make_sku
 from tests.inventory.helpers import demands, stock
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +53,24 @@ def test_a_scrape_tells_what_is_reserved_refused_and_wrong(client: Client) -> No
     assert 'trolley_stock_refused_total{sku="LAMP"}' not in found
     assert found['trolley_alerts_open{section="stock"}'] == 1
     assert found['trolley_alerts_open{section="reservations"}'] == 0
+
+
+def test_a_scrape_tells_how_recording_goes_and_stands_a_redis_that_is_away(client: Client, settings: Settings) -> None:
+    assert scrape(client)["trolley_cart_recorder_up"] == 0
+    make_sku()
+    carts.add_line(ref=customer(), sku_id="MUG", quantity=1, now=NOW)
+    recorder.drain()
+    DeadLetter.objects.create(partition=1, entry_id="1-1", owner="u:1", fields="{}", error="?", deliveries=6)
+    carts.add_line(ref=customer(), sku_id="MUG", quantity=1, now=NOW)
+
+    found = scrape(client)
+
+    names = ("recorder_up", "events_waiting", "snapshots_stale_total", "dead_letters")
+    assert [found[f"trolley_cart_{name}"] for name in names] == [1, 0, 0, 1]
+    settings.CART = replace(settings.CART, redis_url="redis://127.0.0.1:1/0")
+    found = scrape(client)
+    assert found["trolley_cart_dead_letters"] == 1
+    assert "trolley_cart_recorder_up" not in found
 
 
 @pytest.mark.parametrize(
