@@ -13,11 +13,11 @@ from notifications.models import Message, Suppression
 from notifications.types import MessageKind, MessageState, Topic
 from shop.checkout import following
 from shop.checkout.following import BuyerProfile
-from shop.core.db import rows
+from shop.core.db import array_text, rows
 
 _NEWEST = """
 SELECT DISTINCT ON (user_id) user_id, is_granted FROM notifications_preference
- WHERE user_id = ANY(%(user_ids)s) AND topic = %(topic)s
+ WHERE user_id = ANY(%(user_ids)s::bigint[]) AND topic = %(topic)s
  ORDER BY user_id, collected_at DESC, id DESC
 """
 
@@ -34,7 +34,7 @@ def list_wishes(*, user_ids: Collection[int]) -> dict[int, bool]:
     """Tell what customers last said about reminders of their cart; who said nothing is absent. One query."""
     if not user_ids:
         return {}
-    params = {"user_ids": list(user_ids), "topic": Topic.CART_REMINDER.value}
+    params = {"user_ids": array_text(user_ids), "topic": Topic.CART_REMINDER.value}
     return dict(rows(_NEWEST, params))
 
 

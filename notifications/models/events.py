@@ -93,8 +93,7 @@ class Abandonment(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["enrolled_at", "id"], condition=Q(state="open"), name="event_open"),
             models.Index(fields=["user_id"], condition=Q(cooldown_range__isnull=False), name="event_cooldown"),
-            models.Index(fields=["enrolled_at", "id"], condition=Q(ordered_at__isnull=True), name="event_unordered"),
-            models.Index(fields=["campaign", "enrolled_at"], name="event_by_campaign"),
+            models.Index(fields=["campaign", "enrolled_at", "id"], name="event_of_campaign"),
         ]
 
     def __str__(self) -> str:

@@ -46,10 +46,11 @@ class Message(models.Model):
         null=True,
         blank=True,
         db_index=False,
+        db_constraint=False,  # the steps of a campaign that has begun cannot go: a trigger sees to that
         verbose_name=_("step"),
     )
     step_no = models.PositiveSmallIntegerField(_("step number"), null=True, blank=True)
-    public_id = models.CharField(_("message id"), max_length=40, unique=True)
+    public_id = models.CharField(_("message id"), max_length=40)
     """Stands in the mail's Message-ID: a mail that goes out twice bears the same."""
     state = models.CharField(_("state"), max_length=12, choices=STATES, default=MessageState.DUE.value)
     reason = models.CharField(_("reason"), max_length=200, blank=True)
@@ -79,6 +80,8 @@ class Message(models.Model):
         verbose_name_plural = _("messages")
         ordering: ClassVar = ["-created_at", "-id"]
         constraints: ClassVar = [
+            # As a constraint it has one index; as `unique=True` a second one, for LIKE.
+            models.UniqueConstraint(fields=["public_id"], name="one_message_a_public_id"),
             models.UniqueConstraint(
                 fields=["order_number", "template_key"],
                 condition=~Q(order_number=""),

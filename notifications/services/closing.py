@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
-from notifications.models import Abandonment
+from notifications.models import Abandonment, Campaign
 from notifications.types import CampaignState, EventState, MessageKind, MessageState, Template
 from shop.checkout import following
 from shop.checkout.following import Window
@@ -42,20 +42,21 @@ def attribute_orders(*, now: datetime) -> int:
 
     What a mail has brought is the difference of the arms, never the sum of these orders. Safe to repeat.
     """
-    done, after = 0, (datetime.min.replace(tzinfo=now.tzinfo), 0)
+    return sum(_attribute_of(campaign, now) for campaign in Campaign.objects.exclude(state=CampaignState.DRAFT.value))
+
+
+def _attribute_of(campaign: Campaign, now: datetime) -> int:
+    done, since = 0, now - campaign.outcome_window - timedelta(days=1)
+    waiting = Abandonment.objects.filter(campaign=campaign, ordered_at__isnull=True, user_id__isnull=False)
+    place = Q(enrolled_at__gt=since)
     while True:
-        events = list(
-            Abandonment.objects.filter(ordered_at__isnull=True, user_id__isnull=False)
-            .filter(enrolled_at__gt=now - F("campaign__outcome_window") - timedelta(days=1))
-            .filter(enrolled_at__gte=after[0])
-            .exclude(enrolled_at=after[0], pk__lte=after[1])
-            .select_related("campaign")
-            .order_by("enrolled_at", "id")[:BATCH]
-        )
-        done += _attribute(events, now)
+        events = list(waiting.filter(place).order_by("enrolled_at", "id")[:BATCH])
+        done += _attribute(events, campaign.outcome_window, now)
         if len(events) < BATCH:
             return done
-        after = (events[-1].enrolled_at, events[-1].pk)
+        last = events[-1]
+        place = Q(enrolled_at__gt=last.enrolled_at) | Q(enrolled_at=last.enrolled_at, pk__gt=last.pk)
+        place &= Q(enrolled_at__gte=last.enrolled_at)  # what the index begins with
 
 
 def close_events(*, now: datetime) -> int:
@@ -84,10 +85,10 @@ def queue_next_steps(*, now: datetime) -> int:
     return len(made)
 
 
-def _attribute(events: list[Abandonment], now: datetime) -> int:
+def _attribute(events: list[Abandonment], window: timedelta, now: datetime) -> int:
     orders = following.list_first_orders(
         windows=[
-            Window(event.pk, event.user_id, event.enrolled_at, event.enrolled_at + event.campaign.outcome_window)
+            Window(event.pk, event.user_id, event.enrolled_at, event.enrolled_at + window)
             for event in events
             if event.user_id is not None
         ]

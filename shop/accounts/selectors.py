@@ -9,10 +9,10 @@ from allauth.account.models import EmailAddress
 from django.db.models import Exists, OuterRef, Q
 
 from shop.accounts.models import User
-from shop.core.db import rows
+from shop.core.db import array_text, rows
 
 _NOT_CUSTOMERS = """
-SELECT id, is_staff FROM accounts_user WHERE id = ANY(%(user_ids)s) AND (is_staff OR NOT is_active)
+SELECT id, is_staff FROM accounts_user WHERE id = ANY(%(user_ids)s::bigint[]) AND (is_staff OR NOT is_active)
 """
 
 
@@ -41,7 +41,7 @@ def find_contact_by_email(*, email: str) -> Contact | None:
 
 def list_not_customers(*, user_ids: Collection[int]) -> dict[int, bool]:
     """Tell which of these ids are staff (True) or are no longer active (False): one query."""
-    return dict(rows(_NOT_CUSTOMERS, {"user_ids": list(user_ids)}))
+    return dict(rows(_NOT_CUSTOMERS, {"user_ids": array_text(user_ids)}))
 
 
 def _find(condition: Q) -> Contact | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
 import psycopg
@@ -36,6 +37,18 @@ def rows(sql: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> list[tuple
         cursor.execute(sql, params)
         found: list[tuple[Any, ...]] = cursor.fetchall()
         return found
+
+
+def array_text(values: Iterable[int | bool | str | datetime]) -> str:
+    """Write values as the text of an array, for `%s::bigint[]` and its like.
+
+    The driver writes a list value by value; for the thousands of a batch this takes a tenth of its time.
+    """
+    items = list(values)
+    if not items or isinstance(items[0], int):
+        return "{" + ",".join(map(str, items)) + "}"
+    quoted = (str(item).replace("\\", "\\\\").replace('"', '\\"') for item in items)
+    return '{"' + '","'.join(quoted) + '"}'
 
 
 class _LoggedCursor(CursorDebugWrapper):

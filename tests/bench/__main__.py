@@ -21,7 +21,7 @@ from typing import Any
 
 import redis
 
-from tests.bench import carts, purchases, stack, stock
+from tests.bench import carts, purchases, reminders, stack, stock
 from tests.bench.load import Rate, Request, median, run_wrk
 
 REPORT = stack.ROOT / "docs" / "benchmarks.md"
@@ -152,6 +152,7 @@ def main() -> int:
     parser.add_argument("--buyers", type=int, default=8, help="how many buyers buy at once")
     parser.add_argument("--carts", type=int, default=20_000, help="over how many carts memory is measured")
     parser.add_argument("--backlog", type=int, default=100_000, help="how many events the recorder catches up with")
+    parser.add_argument("--idle", type=int, default=1_000_000, help="how many idle carts are looked for")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
         print("wrk is not installed (Debian: apt-get install wrk): nothing was measured.")  # noqa: T201
@@ -171,6 +172,9 @@ def main() -> int:
     _write(reports)
     print("stock:", flush=True)  # noqa: T201
     reports += stock.alone(seconds=options.seconds)
+    _write(reports)
+    print("reminders:", flush=True)  # noqa: T201
+    reports += reminders.report(reminders.run(carts=options.idle))
     _write(reports)
     print(REPORT.read_text(encoding="utf-8"), *failures[:5], sep="\n")  # noqa: T201
     return 1 if failures else 0

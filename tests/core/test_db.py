@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from django.db import OperationalError, connection, transaction
@@ -145,3 +146,13 @@ def test_a_connection_that_the_server_closed_is_an_unavailable_answer_and_then_r
 
     connection.close_if_unusable_or_obsolete()
     assert StockItem.objects.count() == 0
+
+
+def test_an_array_written_as_text_reads_back_as_it_was() -> None:
+    now = datetime(2026, 11, 26, 9, 30, 0, 123_456, tzinfo=UTC)
+    texts = ["GBP", 'a"b', "back\\slash", "{1,2}", "", "NULL", "it's"]
+    read = db.rows(
+        "SELECT %s::bigint[], %s::bigint[], %s::boolean[], %s::timestamptz[], %s::text[]",
+        [db.array_text(x) for x in ([], [1, -(2**62)], [True, False], [now], texts)],
+    )
+    assert read == [([], [1, -(2**62)], [True, False], [now], texts)]

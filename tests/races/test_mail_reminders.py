@@ -17,9 +17,10 @@ from cart.models import CartRecord
 from cart.types import CartRef
 from notifications import services
 from notifications.models import Abandonment, Message
-from notifications.services import handing, reminding
+from notifications.services import detecting, handing, reminding
 from shop.checkout import following
 from shop.core import clock
+from shop.core.db import array_text
 from tests.checkout.helpers import ADDRESS, make_sku, pay, start
 from tests.checkout.helpers import fill as fill_checkout
 from tests.notifications.carts import leave_cart, make_campaign, make_customer
@@ -174,6 +175,25 @@ def test_the_scan_goes_by_its_index_wherever_it_is() -> None:
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "cart_idle_scan" in plan
     assert "Sort" not in plan
+
+
+def test_what_is_known_of_a_batch_is_looked_up_by_key_and_never_read_whole() -> None:
+    campaign = make_campaign()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO notifications_abandonment (cart_record_id, content_version, user_id, campaign_id, variant_id,"
+            " is_holdout, state, close_reason, abandoned_at, enrolled_at, currency, value_minor, order_number,"
+            " order_minor) SELECT n, n, n, %s, 1, false, 'open', '', now(), now(), 'GBP', 1, '', 0"
+            " FROM generate_series(1, 20000) AS n",
+            [campaign.pk],
+        )
+        cursor.execute("ANALYZE notifications_abandonment")
+        ids = array_text(range(1, 5_001))
+        about: dict[str, Any] = {"ids": ids, "versions": ids, "user_ids": ids, "now": clock.now()}
+        cursor.execute(f"EXPLAIN {detecting._KNOWN}", about)
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "Seq Scan" not in plan
+    assert {"one_event_per_cart_episode", "one_open_event_per_user", "event_cooldown"} <= set(plan.split())
 
 
 def test_a_cart_that_stays_locked_holds_up_no_other_mail() -> None:
