@@ -14,12 +14,17 @@ from typing import Any
 import pytest
 import redis
 from django.core.management import CommandError, call_command
+from django.test import Client
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from cart import recorder, selectors, services, stream
 from cart.checks import carts_are_never_evicted, carts_outlive_the_server
 from cart.errors import CartsUnavailableError
 from cart.models import CartRecord
+from inventory import services as inventory
 from shop.core import redis as connections
+from shop.core.ids import new_token
 from shop.embedded import redis_server
 from shop.embedded.ports import free_port
 from tests.cart.helpers import NOW, customer, make_sku, new_guest, quantities
@@ -37,16 +42,20 @@ class OwnRedis:
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        arguments = ["--port", str(self.port), "--dir", str(self.directory), "--save", "", "--appendonly", "yes"]
+    def start(self, *more: str, is_loading: bool = False) -> None:
+        """Start it and wait until it answers, or says that it is loading its file."""
+        arguments = ["--port", str(self.port), "--dir", str(self.directory), "--save", "", "--appendonly", "yes", *more]
         self.process = subprocess.Popen([self.program, *arguments], stdout=subprocess.DEVNULL)
-        with redis.Redis(port=self.port) as client:
+        with redis.Redis(port=self.port, retry=Retry(NoBackoff(), 0)) as client:
             ends = time.monotonic() + 10
             while time.monotonic() < ends:
                 try:
                     client.ping()
                     return
+                except redis.BusyLoadingError:
+                    if is_loading:
+                        return
+                    time.sleep(0.02)
                 except redis.RedisError:
                     time.sleep(0.02)
         raise AssertionError("Redis did not start")
@@ -149,6 +158,59 @@ def test_a_full_redis_refuses_changes_whole_and_still_reads(own_redis: OwnRedis)
         assert recorder.drain() == 1
         client.config_set("maxmemory", "0")
     assert quantities(services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW).cart) == {"MUG": 4}
+
+
+@pytest.fixture
+def loading(own_redis: OwnRedis, db: None) -> OwnRedis:
+    """Restart a Redis that holds one cart, so that it takes its time to load its file until it is told to hurry."""
+    make_sku()
+    for _ in range(3):
+        services.add_line(ref=customer(), sku_id="MUG", quantity=1, now=NOW)
+    recorder.drain()
+    with redis.Redis(port=own_redis.port) as other:
+        pipe = other.pipeline(transaction=False)
+        for number in range(20_000):
+            pipe.set(f"filling:{number}", "")
+        pipe.execute()
+    own_redis.stop()
+    # Microseconds a key, as Redis' own tests slow it down: it looks up from loading at every thousandth command.
+    own_redis.start("--key-load-delay", "100", is_loading=True)
+    return own_redis
+
+
+def _hurry(server: OwnRedis) -> None:
+    with redis.Redis(port=server.port) as client:
+        client.config_set("key-load-delay", "0")
+        _until(lambda: not client.info("persistence")["loading"])
+
+
+def test_a_redis_that_loads_its_file_refuses_as_one_that_is_away_and_is_ready_afterwards(
+    loading: OwnRedis, client: Client
+) -> None:
+    inventory.sweep()
+    guest = {"Cart-Session": new_token()}
+    change = {"data": {"quantity": 1}, "content_type": "application/json", "headers": guest}
+
+    refused = client.put("/api/v1/cart/items/MUG", **change)  # type: ignore[arg-type]
+    assert (refused.status_code, refused.json()["code"]) == (503, "carts_unavailable")
+    assert refused.headers["Retry-After"]
+    copy = selectors.get_cart(ref=customer())
+    assert (copy.is_copy, quantities(copy)) == (True, {"MUG": 3})
+    assert client.get("/readyz").json()["checks"]["cart_redis"]["ok"] is False
+
+    _hurry(loading)
+    assert client.put("/api/v1/cart/items/MUG", **change).status_code == 201  # type: ignore[arg-type]
+    assert not selectors.get_cart(ref=customer()).is_copy
+    assert client.get("/readyz").json()["checks"]["cart_redis"]["ok"] is True
+
+
+def test_loading_that_is_not_known_for_an_outage_would_be_a_crash(
+    loading: OwnRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin."""
+    monkeypatch.setattr(connections, "is_unavailable", lambda _: False)
+    with pytest.raises(redis.BusyLoadingError):
+        services.add_line(ref=customer(), sku_id="MUG", quantity=1, now=NOW)
 
 
 @pytest.mark.django_db

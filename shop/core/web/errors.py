@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from urllib.parse import urlencode
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from shop.core.web.pages import NO_STORE
+from shop.core.errors import UnavailableError
+from shop.core.web.pages import NO_STORE, unavailable
 
 
 def _page(status: int, title: str, detail: str, link: str, link_text: str) -> HttpResponse:
@@ -54,7 +57,11 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 500."""
+    """Answer 500, or 503 if a server behind us is away: for pages that are not ours, such as the admin's."""
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError | UnavailableError):
+        response = unavailable(request)
+        response["Cache-Control"] = NO_STORE
+        return response
     return _page(
         500,
         _("Something broke on our side"),
