@@ -24,6 +24,8 @@ from shop.core.ids import hash_token, is_token, new_token
 
 T = TypeVar("T")
 HEADER = "Cart-Session"
+_META = "HTTP_CART_SESSION"
+"""The same as WSGI names it: all headers need not be read to find one."""
 COOKIE = "cart_session"
 SECURE_COOKIE = "__Host-cart_session"
 UNITS_COOKIE = "cart_n"
@@ -39,8 +41,7 @@ class Request(Protocol):
     user: Any
     COOKIES: dict[str, str]
 
-    @property
-    def headers(self) -> Any: ...  # noqa: ANN401
+    META: dict[str, Any]
 
     def is_secure(self) -> bool: ...
 
@@ -55,7 +56,7 @@ class Performed(Generic[T]):
 
 def guest_token(request: Any) -> str:  # noqa: ANN401 - Django's or the REST framework's
     """Tell the guest's secret that the request carries, in the header or else the cookie; garbage counts as none."""
-    sent = request.headers.get(HEADER)
+    sent = request.META.get(_META)
     if sent is not None:
         return sent if is_token(sent) else ""
     for name in (SECURE_COOKIE, COOKIE):
@@ -81,8 +82,8 @@ def cart_ref(request: Any) -> CartRef | None:  # noqa: ANN401
 
 def is_second_identity(request: Any) -> bool:  # noqa: ANN401
     """Tell whether a signed-in caller also sent a guest's session, which is ignored (`cart_session_ignored`)."""
-    ref = cart_ref(request)
-    return ref is not None and ref.kind == "u" and bool(guest_token(request))
+    user = getattr(request, "user", None)
+    return user is not None and user.is_authenticated and bool(guest_token(request))
 
 
 def require_cart_ref(request: Any) -> tuple[CartRef, str | None]:  # noqa: ANN401

@@ -7,23 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest
 from django.utils.translation import get_language
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cart import identity, selectors
 from cart.api.representations import EXPANSIONS, cart_json, view_json, warnings_json
 from cart.errors import CartChangedError
-from cart.middleware import EDGE_KEY
 from cart.types import Cart, CartChange, CartRef, CartWarning
 from shop.core import clock
 from shop.core.api import ApiView, plain
-from shop.core.http import is_plain_read, read_expand
-from shop.core.preconditions import etag, is_unchanged, known_version
+from shop.core.http import read_expand
+from shop.core.preconditions import etag
 from shop.core.problems import current_state
 from shop.core.web.own import HEADER as OWN_HEADER
 from shop.core.web.own import own_checkout
@@ -51,8 +48,6 @@ OWN_CHECKOUT = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="The id of the caller's open checkout: what it has reserved counts as there.",
 )
-
-JSON = JSONRenderer()
 
 
 @dataclass(eq=False)
@@ -134,41 +129,6 @@ class CartApiView(ApiView):
         """Name whose changes are counted."""
         ref = identity.cart_ref(plain(request))
         return ref.owner if ref else ""
-
-
-class GuestReadView(CartApiView):
-    """A read that is asked for all the time, by guests, as it is: they are answered before the framework unfolds.
-
-    Whoever sends a query, an account's session or a rarer header goes the ordinary way, to the same answer.
-    """
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # noqa: ANN401 - Django's
-        """Answer at once where that is all there is to do."""
-        if is_plain_read(request) and EDGE_KEY not in request.headers:
-            ref, version = identity.guest_ref(request), known_version(request)
-            if version is not None and selectors.is_version(ref=ref, version=version):
-                return self._answer(etag(version), None)
-            cart = selectors.get_cart(ref=ref)
-            if not cart.is_copy:
-                tag = etag(cart.version)
-                return self._answer(tag, None if is_unchanged(request, tag) else self.plain(cart))
-        return super().dispatch(request, *args, **kwargs)
-
-    def _answer(self, tag: str, body: dict[str, Any] | None) -> HttpResponse:
-        """Answer with a body, or 304 without one."""
-        if body is None:
-            response = HttpResponse(status=304)
-            del response["Content-Type"]
-        else:
-            response = HttpResponse(JSON.render(body), content_type="application/json")
-        response["ETag"] = tag
-        response["Cache-Control"] = self.cache_control
-        response["Vary"] = ", ".join(self.vary)
-        return response
-
-    def plain(self, cart: Cart) -> dict[str, Any]:
-        """Write what is read."""
-        raise NotImplementedError
 
 
 def ignored_identity(request: HttpRequest) -> tuple[CartWarning, ...]:

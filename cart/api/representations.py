@@ -31,6 +31,11 @@ def cart_json(cart: Cart) -> dict[str, Any]:
     }
 
 
+def count_json(cart: Cart) -> dict[str, Any]:
+    """Write the number of units."""
+    return {"units": cart.units}
+
+
 def view_json(view: CartView, expand: frozenset[str]) -> dict[str, Any]:
     """Write the cart with what was asked for beside it; `page` asks for all."""
     if "page" in expand:

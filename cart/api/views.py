@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.utils.translation import get_language
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -11,11 +9,11 @@ from rest_framework.response import Response
 
 from cart import identity, selectors, services
 from cart.api import serializers
-from cart.api.edge import EXPAND, IF_MATCH, KEY, OWN_CHECKOUT, CartApiView, GuestReadView
+from cart.api.edge import EXPAND, IF_MATCH, KEY, OWN_CHECKOUT, CartApiView
 from cart.api.edge_cache import EdgeRequest, for_edge, read_edge_request
-from cart.api.representations import EXPANSIONS, cart_json, view_json, warnings_json
+from cart.api.representations import EXPANSIONS, cart_json, count_json, view_json, warnings_json
 from cart.errors import CartChangedError
-from cart.types import Cart, CartChange, CartRef, CartWarning, LineChange
+from cart.types import CartChange, CartRef, CartWarning, LineChange
 from shop.core import clock
 from shop.core.api import plain
 from shop.core.errors import ErrorDetail
@@ -33,12 +31,8 @@ LENIENT = OpenApiParameter(
 )
 
 
-class CartView(GuestReadView):
+class CartView(CartApiView):
     """`/cart`."""
-
-    def plain(self, cart: Cart) -> dict[str, Any]:
-        """Write the minimal cart."""
-        return cart_json(cart)
 
     @extend_schema(
         operation_id="get_cart",
@@ -126,14 +120,10 @@ def _unchanged(request: Request, ref: CartRef | None, asked: EdgeRequest | None)
     return for_edge(response, plain(request), asked=asked, cart=None)
 
 
-class CountView(GuestReadView):
+class CountView(CartApiView):
     """`/cart/count`."""
 
     query = frozenset[str]()
-
-    def plain(self, cart: Cart) -> dict[str, Any]:
-        """Write the number of units."""
-        return {"units": cart.units}
 
     @extend_schema(operation_id="count_cart", tags=["cart"], responses={200: serializers.CountSchema})
     def get(self, request: Request) -> Response:
@@ -145,10 +135,10 @@ class CountView(GuestReadView):
         cart = selectors.get_cart(ref=ref)
         tag = etag(cart.version)
         if cart.is_copy:
-            return Response({"units": cart.units}, headers={"Cache-Control": "no-store"})
+            return Response(count_json(cart), headers={"Cache-Control": "no-store"})
         if is_unchanged(plain(request), tag):
             return Response(status=304, headers={"ETag": tag})
-        response = Response({"units": cart.units}, headers={"ETag": tag})
+        response = Response(count_json(cart), headers={"ETag": tag})
         return for_edge(response, plain(request), asked=asked, cart=cart)
 
 

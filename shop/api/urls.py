@@ -9,12 +9,13 @@ from shop.api.schema import SchemaView
 from shop.api.skus import SkuListView, SkuView
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # Most asked for, so looked at first.
+    path("", include("cart.api.urls")),
     path("auth/", include("shop.accounts.api.urls")),
     path("skus", SkuListView.as_view(), name="api-skus"),
     path("skus/<path:sku_id>", SkuView.as_view(), name="api-sku"),
     path("schema", SchemaView.as_view(), name="api-schema"),
     path("problems/<str:code>", ProblemPageView.as_view(), name="api-problem"),
-    path("", include("cart.api.urls")),
     path("", include("shop.checkout.api.urls")),
     path("", include("notifications.api.urls")),
 ]

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
 import psycopg
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections, transaction
 from django.db.backends.utils import CursorDebugWrapper
 from django.db.models import Model
 
@@ -71,10 +71,11 @@ def prepared(sql: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> list[t
     Django writes values into the text of a statement, so that each is planned anew. Here they travel beside it, and
     what a connection runs again and again is prepared (`DATABASES`: not behind PgBouncer). JSONB comes as text.
     """
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        bare: Any = psycopg.Cursor(connection.connection)
-    with _LoggedCursor(bare, connection) if connection.queries_logged else connection.make_cursor(bare) as cursor:
+    own = connections[DEFAULT_DB_ALIAS]  # once: `connection` looks for the thread's own with each use
+    own.ensure_connection()
+    with own.wrap_database_errors:
+        bare: Any = psycopg.Cursor(own.connection)
+    with _LoggedCursor(bare, own) if own.queries_logged else own.make_cursor(bare) as cursor:
         cursor.execute(sql, params)
         found: list[tuple[Any, ...]] = cursor.fetchall()
         return found

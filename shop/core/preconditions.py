@@ -22,7 +22,7 @@ def etag(version: int, digest: str = "") -> str:
 
 def is_unchanged(request: HttpRequest, tag: str) -> bool:
     """Tell whether `If-None-Match` names this tag. Weak comparison: a gzipping proxy weakens our tags."""
-    header = request.headers.get("If-None-Match", "")
+    header = request.META.get("HTTP_IF_NONE_MATCH", "")
     if not header:
         return False
     return header.strip() == "*" or tag.strip('"') in _TAG.findall(header)
@@ -30,7 +30,7 @@ def is_unchanged(request: HttpRequest, tag: str) -> bool:
 
 def known_version(request: HttpRequest) -> int | None:
     """Read the version of a minimal answer that `If-None-Match` names; None if it names anything else."""
-    match = _TAG.fullmatch(request.headers.get("If-None-Match", "").strip())
+    match = _TAG.fullmatch(request.META.get("HTTP_IF_NONE_MATCH", "").strip())
     ours = _OURS.fullmatch(match[1]) if match else None
     return int(ours[1]) if ours and "." not in ours[0] else None
 

@@ -86,8 +86,10 @@ MIDDLEWARE = [
     "shop.core.problems.ApiProblemMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "shop.core.web.middleware.ContentSecurityPolicyMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "cart.api.reading.guest_reads",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "shop.core.web.middleware.locale",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -95,7 +97,6 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     # After a sign-in or sign-out the answer tells the browser about its cart.
     "cart.middleware.cart_cookies",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 if CART.edge_cache:

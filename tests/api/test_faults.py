@@ -155,7 +155,7 @@ def test_a_crash_in_a_middleware_is_a_problem_too(quiet: Client, monkeypatch: py
 
     monkeypatch.setattr(CommonMiddleware, "process_request", crash)
 
-    assert_problem(quiet.get("/api/v1/cart"), 500, "internal_error")
+    assert_problem(quiet.get("/api/v1/skus"), 500, "internal_error")
 
 
 @pytest.mark.parametrize("name", ["a b", "x" * 200, "<script>", "", "ü"])

@@ -1,11 +1,12 @@
-"""A guest's plain read is answered before the framework unfolds: as the ordinary way would answer, byte for byte."""
+"""A guest's plain read is answered at the door: as the ordinary way would answer, byte for byte."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.test import Client, override_settings
 
 from tests.api.helpers import Api, sell
 
@@ -63,3 +64,33 @@ def test_what_is_not_plain_is_checked_as_ever(client: Client, db: None, path: st
     assert client.get(path, headers={"Accept": "text/html"}).status_code == 406
     assert client.get(path, headers={"Content-Encoding": "gzip"}).status_code == 415
     assert client.put(path).status_code == 405
+
+
+@override_settings(LANGUAGES=[("en-gb", "English"), ("de", "Deutsch")])
+def test_both_ways_answer_in_the_same_of_several_languages(client: Client, db: None) -> None:
+    plain, ordinary = (
+        _told(client.get("/api/v1/cart", headers={"Accept": accept, "Accept-Language": "de"}))
+        for accept in (PLAIN, ORDINARY)
+    )
+
+    assert plain == ordinary
+    assert plain[2]["content-language"] == "de"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/cart", "/api/v1/cart/count"])
+def test_a_plain_read_asks_nobody_behind_the_door(
+    client: Client, db: None, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    def ask(*_: object) -> None:
+        raise AssertionError("asked who it is")
+
+    monkeypatch.setattr(SessionMiddleware, "process_request", ask)
+
+    assert client.get(path).status_code == 200
+    with pytest.raises(AssertionError):
+        client.get(path, headers={"Accept": ORDINARY})
+
+
+@pytest.mark.parametrize("path", ["/api/v1/cart", "/api/v1/cart/count"])
+def test_a_plain_read_of_another_host_is_refused(client: Client, db: None, path: str) -> None:
+    assert client.get(path, headers={"Host": "evil.example"}).status_code == 400

@@ -13,10 +13,13 @@ import structlog
 from csp.constants import HEADER
 from csp.middleware import CSPMiddleware, PolicyParts
 from csp.utils import build_policy
+from django.conf import settings
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.messages.storage import default_storage
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
 from django.utils.functional import SimpleLazyObject
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
@@ -33,7 +36,7 @@ def request_log(get_response: Handler) -> Handler:
     """
 
     def handle(request: HttpRequest) -> HttpResponseBase:
-        structlog.contextvars.bind_contextvars(request_id=str(uuid.uuid4()))
+        bound = structlog.contextvars.bind_contextvars(request_id=str(uuid.uuid4()))
         began = time.perf_counter()
         try:
             response = get_response(request)
@@ -50,13 +53,37 @@ def request_log(get_response: Handler) -> Handler:
                 )
             return response
         finally:
-            structlog.contextvars.clear_contextvars()
+            structlog.contextvars.reset_contextvars(**bound)
 
     return handle
 
 
 def _level(status: int) -> int:
     return {4: logging.WARNING, 5: logging.ERROR}.get(status // 100, logging.INFO)
+
+
+def language_of(request: HttpRequest) -> str:
+    """Tell in which of the shop's languages to answer; where it speaks one alone, nothing has to be read."""
+    if len(settings.LANGUAGES) == 1:
+        return str(settings.LANGUAGES[0][0])
+    return translation.get_language_from_request(request)
+
+
+def locale(get_response: Handler) -> Handler:
+    """Answer in the visitor's language, as Django's `LocaleMiddleware` does for paths that name none."""
+
+    def handle(request: HttpRequest) -> HttpResponseBase:
+        request.LANGUAGE_CODE = language_of(request)
+        translation.activate(request.LANGUAGE_CODE)
+        response = get_response(request)
+        if "Vary" in response.headers:
+            patch_vary_headers(response, ("Accept-Language",))
+        else:
+            response.headers["Vary"] = "Accept-Language"
+        response.headers.setdefault("Content-Language", translation.get_language())
+        return response
+
+    return handle
 
 
 # What django-csp's decorators leave on an answer.
