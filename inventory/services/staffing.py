@@ -19,7 +19,10 @@ WITH due AS MATERIALIZED (
 """  # noqa: S608 - put together from constants
 
 EXTEND = f"""
-UPDATE inventory_reservation r SET expires_at = r.expires_at + interval '10 minutes'
+UPDATE inventory_reservation r
+   SET expires_at = r.expires_at + interval '10 minutes',
+       pinned_until = CASE WHEN r.pinned_until > clock_timestamp() THEN r.pinned_until + interval '10 minutes'
+                           ELSE r.pinned_until END
  WHERE r.id = %(id)s AND r.state = 'soft' AND r.expires_at > clock_timestamp()
 RETURNING {VIEW_COLUMNS}
 """  # noqa: S608 - put together from constants
@@ -45,7 +48,9 @@ def release_by_staff(*, reservation_id: str, reason: ReleaseReason, may_force: b
 
 
 def add_time(*, reservation_id: str) -> ReservationView:
-    """Let a live reservation end ten minutes later. The shopper's own renewals are neither asked for nor used up.
+    """Let a live reservation end ten minutes later, and its pin too while a payment runs.
+
+    The shopper's own renewals are neither asked for nor used up.
 
     :raises ReservationExpiredError: if it is over or overdue.
     :raises ReservationUnknownError: if there is none.

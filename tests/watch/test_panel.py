@@ -133,6 +133,17 @@ def test_ten_minutes_are_added_whatever_the_shopper_has_used_up(staff: Client) -
     assert row.renewals == 0
 
 
+def test_ten_minutes_more_are_ten_minutes_more_of_its_pin_while_a_payment_runs(staff: Client) -> None:
+    view = inventory.reserve(demands=demands(MUG=2), owner="chk_1")
+    pinned = inventory.pin(reservation_id=view.reservation_id, seconds=900)
+
+    text(staff, do="extend", reservation=view.reservation_id)
+
+    row = Reservation.objects.get()
+    assert row.pinned_until == row.expires_at
+    assert (row.expires_at - pinned.expires_at).total_seconds() == 600
+
+
 def count(**entered: int | str) -> dict[str, Any]:
     return {"do": "recount", "unshipped": 0, "note": "", "operation": f"cnt_{'0' * 24}", **entered}
 
