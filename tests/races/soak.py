@@ -54,6 +54,25 @@ def main(seed: int, seconds: float) -> int:
     return done
 
 
+def grab(seed: int) -> int:
+    """Be 25 buyers of the last unit, one after another; return how many got it."""
+    from inventory import services as inventory  # noqa: PLC0415 - after django.setup()
+    from inventory.errors import InsufficientStockError  # noqa: PLC0415
+    from inventory.types import StockDemand  # noqa: PLC0415
+    from shop.core.errors import UnavailableError  # noqa: PLC0415
+
+    got = 0
+    for number in range(25):
+        try:
+            inventory.reserve(demands=[StockDemand("LAST", 1)], owner=f"chk_last_{seed}_{number}")
+            got += 1
+        except (InsufficientStockError, UnavailableError):
+            continue
+    return got
+
+
 if __name__ == "__main__":
     django.setup()
-    sys.stdout.write(f"done {main(int(sys.argv[1]), float(sys.argv[2]))}\n")
+    seed, seconds = int(sys.argv[1]), float(sys.argv[2])
+    sys.stdout.write(f"done {main(seed, seconds)}\n")
+    sys.stdout.write(f"got {grab(seed)}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from tests.races.rivals import held_open, meet, running, wait_until_blocked
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
 STILL_SOFT = "AND r.state = 'soft'"
+ROUNDS = int(os.environ.get("STOCK_ROUNDS", "50"))
+"""Sale against sweep against release; `STOCK_ROUNDS=1000` takes a minute."""
 
 
 def overdue(owner: str, **quantities: int) -> ReservationView:
@@ -72,8 +75,8 @@ def test_twin_a_sale_that_does_not_ask_for_the_state_meets_the_trigger(monkeypat
 
 
 def test_in_many_rounds_of_sale_sweep_and_release_exactly_one_wins() -> None:
-    stock(MUG=500)
-    for turn in range(50):
+    stock(MUG=4 * ROUNDS)
+    for turn in range(ROUNDS):
         view = overdue(f"chk_{turn}", MUG=3)
         before = counters()["MUG"][0]
 

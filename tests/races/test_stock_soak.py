@@ -34,7 +34,7 @@ KILL_EVERY = max(2.0, SECONDS / 6)
 
 
 def test_after_a_storm_of_processes_the_books_balance(run_process: RunProcess) -> None:
-    stock(**dict.fromkeys(SKU_IDS, 40))
+    stock(**dict.fromkeys(SKU_IDS, 40), LAST=1)
     for sku_id in SKU_IDS[:2]:  # some carts pass a lane, some do not, some have two hot SKUs
         inventory.mark_hot(sku_id=sku_id, is_hot=True)
     print(f"seed {SEED}")  # noqa: T201 - to repeat a failure
@@ -65,6 +65,9 @@ def test_after_a_storm_of_processes_the_books_balance(run_process: RunProcess) -
                 rivals.append(begin(PROCESSES + len(killed)))
         for rival in rivals:
             assert rival.wait(seconds=60) == 0, rival.output()
+        # All came for the last unit as their time was up, 25 buyers each.
+        assert sorted(rival.output().rpartition("got ")[2].strip() for rival in rivals)[-2:] == ["0", "1"]
+        assert sum(int(rival.output().rpartition("got ")[2]) for rival in rivals) == counters()["LAST"][1] == 1
     assert killed
     assert locations
 
