@@ -96,6 +96,7 @@ def render(*, step: Step, case: Case, language: str, urls: _Urls, offer: Offered
         lines = [
             {
                 "title": line.card.title,
+                "picture": link_base() + line.card.bitmap_url,
                 "quantity": line.quantity,
                 "unit_price": format_money(line.unit_price),
                 "total": format_money(line.line_total),

@@ -22,6 +22,11 @@ class SkuCard:
     """The path of the product page with this SKU chosen."""
     is_sellable: bool
 
+    @property
+    def bitmap_url(self) -> str:
+        """The path of the same picture as PNG, for mails."""
+        return self.image_url.replace(".svg", ".png", 1)
+
 
 @dataclass(frozen=True, slots=True)
 class ProductCard:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import struct
 from xml.etree import ElementTree as ET
 
 import pytest
+from django.test import Client
 
 from shop.catalog import pictures
 from shop.catalog.demo.assortment import assortment
@@ -59,3 +61,14 @@ def test_a_picture_is_named_by_its_colour() -> None:
 def test_a_name_that_no_product_has_is_refused(name: str) -> None:
     with pytest.raises(PictureUnknownError):
         pictures.draw(name)
+
+
+def test_mail_programs_get_the_same_picture_as_a_small_bitmap(client: Client) -> None:
+    answer = client.get(pictures.picture_url("enamel-mug", [("Colour", "Slate")]).replace(".svg", ".png"))
+    assert answer["Content-Type"] == "image/png"
+    assert "immutable" in answer["Cache-Control"]
+    assert answer.content[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">II", answer.content[16:24]) == (144, 144)
+    assert len(answer.content) < 10_000
+    assert answer.content != pictures.draw_bitmap("enamel-mug--cream")
+    assert client.get("/pictures/no--such--name--at-all!.png").status_code == 404

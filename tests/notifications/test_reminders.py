@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from datetime import timedelta
 
 import pgtrigger
 import pytest
 from django.core import mail
 from django.db import DatabaseError, IntegrityError, transaction
+from django.test import Client
 from pytest_django import Settings
 
 from cart import services as carts
@@ -16,6 +18,7 @@ from cart.models import CartRecord
 from cart.types import CartRef
 from notifications import services
 from notifications.models import Abandonment, Campaign, Message, SkipCount, Step
+from shop.catalog.models import Product
 from shop.checkout.models import Order
 from shop.core import clock
 from tests.checkout.helpers import make_sku, new_guest, pay, ready, set_price
@@ -343,3 +346,20 @@ def test_the_links_of_a_mail_carry_no_address_and_are_of_our_own_host() -> None:
     assert "ada" not in html
     assert link("c/r").startswith("/c/r/")
     assert "utm_campaign=cart" in html
+
+
+def test_a_mail_shows_each_item_as_a_bitmap_of_our_own_host_and_stays_small(client: Client) -> None:
+    names = [f"SKU{n}" for n in range(20)]
+    for name in names:
+        make_sku(name)
+    Product.objects.update(title="A long name " * 12)
+    leave_cart(make_customer(), dict.fromkeys(names, 1))
+    make_campaign()
+    assert run() == 1
+    html = str(the_mail().alternatives[0][0])
+    pictures = re.findall(
+        r'<img src="http://testserver(/pictures/[^"]+[.]png[^"]*)" width="72" height="72" alt=""', html
+    )
+    assert len(pictures) == html.count("<img") == 5
+    assert client.get(pictures[0])["Content-Type"] == "image/png"
+    assert len(html.encode()) < 90_000

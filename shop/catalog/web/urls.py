@@ -12,4 +12,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.ProductListView.as_view(), name="list"),
     path("p/<slug:slug>/", views.ProductView.as_view(), name="product"),
     path("pictures/<str:name>.svg", views.PictureView.as_view(), name="picture"),
+    path("pictures/<str:name>.png", views.BitmapView.as_view(), name="bitmap"),
 ]

@@ -109,3 +109,13 @@ class PictureView(PageView):
     def get(self, request: HttpRequest, name: str) -> HttpResponse:
         """Draw it."""
         return HttpResponse(pictures.draw(name), content_type="image/svg+xml")
+
+
+class BitmapView(PageView):
+    """The same picture for mail programs, which show no SVG."""
+
+    cache_control = IMMUTABLE
+
+    def get(self, request: HttpRequest, name: str) -> HttpResponse:
+        """Draw it."""
+        return HttpResponse(pictures.draw_bitmap(name), content_type="image/png")
