@@ -1,0 +1,70 @@
+"""Staff's form of a price: what stands in its way, and which other prices it meets, by name."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.urls import reverse
+
+from pricing.models import Price
+from tests.cart.helpers import make_sku
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def staff(client: Client) -> Client:
+    make_sku("MUG", price=1_200)  # from 2025, without an end
+    client.force_login(get_user_model().objects.create_superuser("staff@example.com", "secret"))
+    return client
+
+
+def fields(**changed: Any) -> dict[str, Any]:
+    return {
+        "sku_id": "MUG",
+        "currency": "GBP",
+        "unit_price_minor": "990",
+        "valid_from_0": "2026-03-03",
+        "valid_from_1": "00:00",
+        **changed,
+    }
+
+
+def add(staff: Client, **changed: Any) -> Any:
+    return staff.post(reverse("admin:pricing_price_add"), fields(**changed), follow=True)
+
+
+def told(answer: Any) -> list[str]:
+    return [str(message) for message in answer.context["messages"] if message.level_tag == "info"]
+
+
+def test_a_price_from_the_same_moment_as_another_is_refused_at_the_field_which_names_it(staff: Client) -> None:
+    answer = add(staff, valid_from_0="2025-01-01")
+
+    (said,) = answer.context["adminform"].form.errors["valid_from"]
+    assert "£12.00 from 01/01/2025" in said
+    assert Price.objects.count() == 1
+
+
+def test_a_sale_within_a_list_price_is_saved_and_told_that_it_goes_first(staff: Client) -> None:
+    answer = add(staff, valid_until_0="2026-03-10", valid_until_1="00:00")
+
+    (said,) = told(answer)
+    assert said.startswith("While both are valid this price goes before £12.00 from 01/01/2025")
+
+
+def test_a_price_that_another_goes_before_is_told_so_and_one_that_meets_none_nothing(staff: Client) -> None:
+    Price.objects.update(valid_from=datetime(2026, 3, 1, tzinfo=UTC))
+
+    before = add(staff, valid_from_0="2026-02-01")
+    apart = add(staff, valid_from_0="2025-02-01", valid_until_0="2025-03-01", valid_until_1="00:00")
+    elsewhere = add(staff, segment="trade")
+
+    (said,) = told(before)
+    assert "£12.00 from 01/03/2026" in said
+    assert said.endswith("goes before this price, because it begins later.")
+    assert (told(apart), told(elsewhere)) == ([], [])
