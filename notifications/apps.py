@@ -11,5 +11,5 @@ class NotificationsConfig(AppConfig):
     verbose_name = "Notifications"
 
     def ready(self) -> None:
-        """Connect checks and words."""
-        from notifications import checks, messages  # noqa: F401
+        """Connect checks, words and the receiver."""
+        from notifications import checks, messages, receivers  # noqa: F401

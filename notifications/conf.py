@@ -33,6 +33,8 @@ class NotificationsConf:
     """Most reminders to one customer within 30 days, over all campaigns."""
     code_cooldown_days: int = 90
     """Whoever got a discount code with a reminder gets no other one for so long."""
+    retention_months: int = 13
+    """How long carts, the content of mails and visits are kept with reminders; the counts stay."""
     default_time_zone: str = "Europe/London"
     """Quiet hours are told by this clock."""
     consent_policy: str = OPT_OUT
@@ -68,6 +70,7 @@ class NotificationsConf:
         require(1 <= self.rate_per_second <= 10_000, "NOTIFICATIONS_RATE_PER_SECOND", "must be from 1 to 10000.")  # noqa: PLR2004
         require(1 <= self.max_a_month <= 30, "NOTIFICATIONS_MAX_A_MONTH", "must be from 1 to 30.")  # noqa: PLR2004
         require(1 <= self.code_cooldown_days <= 730, "NOTIFICATIONS_CODE_COOLDOWN_DAYS", "must be from 1 to 730.")  # noqa: PLR2004
+        require(1 <= self.retention_months <= 120, "NOTIFICATIONS_RETENTION_MONTHS", "must be from 1 to 120.")  # noqa: PLR2004
         require(_is_zone(self.default_time_zone), "NOTIFICATIONS_DEFAULT_TIME_ZONE", "must be such as Europe/Berlin.")
         require(self.consent_policy in (OPT_OUT, OPT_IN), "NOTIFICATIONS_CONSENT_POLICY", "must be opt_out or opt_in.")
         require(

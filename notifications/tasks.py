@@ -43,3 +43,9 @@ def follow_events(**_: object) -> None:
     services.close_events(now=now)
     services.void_grants(now=now)
     services.watch_campaigns()
+
+
+@shared_task
+def forget_old(**_: object) -> None:
+    """Empty what is older than the shop keeps."""
+    services.forget_old(now=clock.now())

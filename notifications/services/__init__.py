@@ -4,6 +4,7 @@ from notifications.services.closing import attribute_orders, close_events, queue
 from notifications.services.consenting import set_preference, suppress, undo_unsubscribe, unsubscribe
 from notifications.services.detecting import detect
 from notifications.services.dispatching import dispatch_messages, resend
+from notifications.services.forgetting import forget_customer, forget_old
 from notifications.services.granting import void_grants
 from notifications.services.queueing import queue_order_mails
 from notifications.services.reminding import send_reminders
@@ -17,6 +18,8 @@ __all__ = [
     "detect",
     "dispatch_messages",
     "end_campaign",
+    "forget_customer",
+    "forget_old",
     "look_at",
     "note_touch",
     "pause_campaign",

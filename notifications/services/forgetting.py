@@ -1,0 +1,60 @@
+"""Forget people: when their account goes, and when what is known of them has become old. Counts stay."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pgtrigger
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from notifications.conf import conf
+from notifications.models import Abandonment, DiscountGrant, Message, Preference, Touch
+from notifications.types import EventState
+
+BATCH = 1_000
+_MONTH = timedelta(days=30.5)
+_BLANK: dict[str, Any] = {"recipient": "", "recipient_hash": "", "shown": None}
+_FINAL = "notifications.Message:message_sent_is_final"
+
+
+def forget_customer(*, user_id: int, now: datetime) -> None:
+    """Take a customer out of all reminders: no later mail, no link that works, nothing that names or describes them.
+
+    What they were counted as in a campaign stays, and so do suppressed addresses, as hashes. Safe to repeat.
+    """
+    with transaction.atomic():
+        mine = Abandonment.objects.filter(user_id=user_id)
+        ids = list(mine.select_for_update(no_key=True).order_by("id").values_list("pk", flat=True))
+        Abandonment.objects.filter(pk__in=ids, closed_at__isnull=True).update(
+            state=EventState.CANCELLED.value, close_reason="customer_erased", closed_at=now
+        )
+        Abandonment.objects.filter(pk__in=ids).update(user_id=None, cooldown_range=None, snapshot=None)
+        with pgtrigger.ignore(_FINAL):
+            Message.objects.filter(abandonment__in=ids).update(**_BLANK, link_hash=None)
+        Touch.objects.filter(message__abandonment__in=ids).update(visitor="")
+        DiscountGrant.objects.filter(user_id=user_id).update(user_id=None)
+        Preference.objects.filter(user_id=user_id).delete()
+
+
+def forget_old(*, now: datetime) -> int:
+    """Empty what is older than the shop keeps (`NOTIFICATIONS_RETENTION_MONTHS`); give the number of rows.
+
+    Carts as they were, what mails showed and to whom, and visits go; arms, times and orders stay for the reports.
+    """
+    before = now - conf().retention_months * _MONTH
+    done = 0
+    while ids := _some(Abandonment.objects.filter(enrolled_at__lt=before, snapshot__isnull=False)):
+        done += Abandonment.objects.filter(pk__in=ids).update(snapshot=None)
+    told = ~Q(recipient="") | ~Q(recipient_hash="") | Q(shown__isnull=False)
+    while ids := _some(Message.objects.filter(told, abandonment__isnull=False, created_at__lt=before)):
+        with transaction.atomic(), pgtrigger.ignore(_FINAL):
+            done += Message.objects.filter(pk__in=ids).update(**_BLANK)
+    while ids := _some(Touch.objects.filter(at__lt=before)):
+        done += Touch.objects.filter(pk__in=ids).delete()[0]
+    return done
+
+
+def _some(found: QuerySet[Any]) -> list[int]:
+    return list(found.order_by("pk").values_list("pk", flat=True)[:BATCH])
