@@ -32,10 +32,9 @@ INSERT INTO cart_cartrecord AS r
         last_activity_at, state)
 SELECT e.owner, e.user_id, e.version, e.content_version, e.lines, e.saved, e.marks, '[]'::jsonb, e.units,
        e.value_minor, e.currency, e.last_activity_at, e.state
-  FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::jsonb[], %s::jsonb[], %s::jsonb[],
-              %s::integer[], %s::bigint[], %s::text[], %s::timestamptz[], %s::text[])
-       AS e(owner, user_id, version, content_version, lines, saved, marks, units, value_minor, currency,
-            last_activity_at, state)
+  FROM json_to_recordset(%s::json)
+       AS e(owner text, user_id bigint, version bigint, content_version bigint, lines jsonb, saved jsonb, marks jsonb,
+            units integer, value_minor bigint, currency text, last_activity_at timestamptz, state text)
  ORDER BY e.owner
     ON CONFLICT (owner) WHERE state <> 'converted' DO UPDATE
    SET version = excluded.version, content_version = excluded.content_version, lines = excluded.lines,
@@ -49,8 +48,11 @@ _MERGES = ("merge", "answer")
 _NOTE = """
 INSERT INTO cart_cartevent (owner, version, reason, at, units, value_minor, quantities, saved, merge_id, policy,
                             receipt)
-SELECT * FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::timestamptz[], %s::integer[], %s::bigint[], %s::jsonb[],
-                     %s::jsonb[], %s::text[], %s::text[], %s::jsonb[])
+SELECT e.owner, e.version, e.reason, e.at, e.units, e.value_minor, e.quantities, e.saved, e.merge_id, e.policy,
+       e.receipt
+  FROM json_to_recordset(%s::json)
+       AS e(owner text, version bigint, reason text, at timestamptz, units integer, value_minor bigint,
+            quantities jsonb, saved jsonb, merge_id text, policy text, receipt jsonb)
     ON CONFLICT DO NOTHING
 """
 
@@ -152,34 +154,44 @@ def write(snapshots: Sequence[Snapshot]) -> int:
 
 def note(snapshots: Sequence[Snapshot]) -> None:
     """Keep these changes for the history of their carts, each once, in one statement."""
-    rows = [
-        (
-            s.owner,
-            s.version,
-            s.reason,
-            s.last_activity_at,
-            units_of(s),
-            value_of(s),
-            json.dumps({row["sku_id"]: row["quantity"] for row in s.lines}),
-            json.dumps({row["sku_id"]: row["quantity"] for row in s.saved}),
-            *_merge_of(s),
+    rows = []
+    for s in snapshots:
+        merge_id, policy, receipt = _merge_of(s)
+        rows.append(
+            {
+                "owner": s.owner,
+                "version": s.version,
+                "reason": s.reason,
+                "at": s.last_activity_at.isoformat(),
+                "units": units_of(s),
+                "value_minor": value_of(s),
+                "quantities": {row["sku_id"]: row["quantity"] for row in s.lines},
+                "saved": {row["sku_id"]: row["quantity"] for row in s.saved},
+                "merge_id": merge_id,
+                "policy": policy,
+                "receipt": receipt,
+            }
         )
-        for s in snapshots
-    ]
+    _execute(_NOTE, rows)
+
+
+def _execute(sql: str, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Run a statement with its rows as one JSON text: escaping arrays of JSON took half of the recorder's time."""
     with connection.cursor() as cursor:
-        cursor.execute(_NOTE, tuple([*column] for column in zip(*rows, strict=True)))
+        cursor.execute(sql, [json.dumps(rows)])
+        return int(cursor.rowcount)
 
 
-def _merge_of(snapshot: Snapshot) -> tuple[str, str, str]:
+def _merge_of(snapshot: Snapshot) -> tuple[str, str, list[Any]]:
     """Tell id, policy and receipt of the merge that a change is, or the id of the one that it undid.
 
     The token with which a merge is undone stays out: what staff can read must not act for the customer.
     """
     if snapshot.reason not in _MERGES:
-        return snapshot.undone, "", "[]"
+        return snapshot.undone, "", []
     merges = json.loads(snapshot.marks.get("@merges", "[]"))
     merge = merges[-1] if merges else {}
-    receipt = json.dumps(json.loads(merge.get("receipt", "[]")) or [])
+    receipt = json.loads(merge.get("receipt", "[]")) or []
     return merge.get("id", "")[:_MAX_MERGE_ID], merge.get("policy", ""), receipt
 
 
@@ -200,35 +212,26 @@ def upsert(snapshots: Sequence[Snapshot]) -> int:
     """
     if not snapshots:
         return 0
-    dump = json.dumps
     code = currency()
-    columns: tuple[list[Any], ...] = tuple(
-        [*column]
-        for column in zip(
-            *(
-                (
-                    s.owner,
-                    s.user_id,
-                    s.version,
-                    s.content_version,
-                    dump(s.lines),
-                    dump(s.saved),
-                    dump(dict(s.marks)),
-                    units_of(s),
-                    value_of(s),
-                    code,
-                    s.last_activity_at,
-                    s.state,
-                )
-                for s in snapshots
-            ),
-            strict=True,
-        )
-    )
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_UPSERT, columns)
-        written: int = cursor.rowcount
-    return len(snapshots) - written
+    rows = [
+        {
+            "owner": s.owner,
+            "user_id": s.user_id,
+            "version": s.version,
+            "content_version": s.content_version,
+            "lines": s.lines,
+            "saved": s.saved,
+            "marks": dict(s.marks),
+            "units": units_of(s),
+            "value_minor": value_of(s),
+            "currency": code,
+            "last_activity_at": s.last_activity_at.isoformat(),
+            "state": s.state,
+        }
+        for s in snapshots
+    ]
+    with transaction.atomic():
+        return len(snapshots) - _execute(_UPSERT, rows)
 
 
 def bury(entry: Entry, *, error: str, deliveries: int) -> None:
