@@ -145,6 +145,15 @@ def _purchase_lines(found: purchases.Purchases, buyers: int) -> list[str]:
     ]
 
 
+def _process_line(running: stack.Stack) -> str:
+    """Tell what the web server takes, after all of the load."""
+    memory = ", ".join(f"{megabytes:,.0f} MB" for megabytes in running.megabytes())
+    return (
+        f"- P13, after this load: **{memory}** resident, a process (goal: 120); first answer "
+        f"**{running.start_seconds:.1f} s** after the start (goal: 2)."
+    )
+
+
 def main() -> int:
     """Run what is asked for; return 1 if something failed (a missed goal is reported, not a failure)."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
@@ -164,8 +173,9 @@ def main() -> int:
         with stack.running(server=server, background=True) as running:
             rows = _measure(running, seconds=options.seconds)
             found = purchases.run(running.shop, _sku_ids(running.shop), seconds=15, buyers=options.buyers)
+            process = _process_line(running)
         failures += found.failures
-        reports += [f"## {server}", "", *_table(rows), "", *_purchase_lines(found, options.buyers), ""]
+        reports += [f"## {server}", "", *_table(rows), "", *_purchase_lines(found, options.buyers), process, ""]
         _write(reports)
     print("carts:", flush=True)  # noqa: T201
     reports += carts.report(carts.run(carts=options.carts, backlog=options.backlog))

@@ -14,6 +14,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from shop.embedded import servers
 from shop.embedded.ports import free_port
 from shop.embedded.processes import Program, end, has_ended, start
@@ -32,6 +34,14 @@ class Stack:
     shop: str
     floor: str
     environment: Mapping[str, str]
+    shop_pid: int
+    """The web server's own process; those that serve are its children."""
+    start_seconds: float
+    """From the web server's start to its first answer."""
+
+    def megabytes(self) -> list[float]:
+        """Tell the resident memory of each process that serves the shop."""
+        return [child.memory_info().rss / 1_000_000 for child in psutil.Process(self.shop_pid).children()]
 
 
 def granian(port: int, target: str) -> tuple[str, ...]:
@@ -73,15 +83,17 @@ def running(*, server: str, background: bool) -> Iterator[Stack]:
         }
         for command in (["migrate", "--verbosity=0"], ["load_demo"], ["collectstatic", "--noinput", "--verbosity=0"]):
             manage(command, environment)
-        _begin(stack, "shop", SERVERS[server](shop_port, "shop.wsgi:application"), environment)
+        began = time.perf_counter()
+        shop_pid = _begin(stack, "shop", SERVERS[server](shop_port, "shop.wsgi:application"), environment)
+        _wait_for(f"http://127.0.0.1:{shop_port}/livez")
+        start_seconds = time.perf_counter() - began
         floor = {name: value for name, value in environment.items() if name != "DJANGO_SETTINGS_MODULE"}
         _begin(stack, "floor", SERVERS[server](floor_port, "tests.bench.floor:application"), floor)
         if background:
             _begin(stack, "recorder", (sys.executable, "manage.py", "record_cart_events"), environment)
-        found = Stack(f"http://127.0.0.1:{shop_port}", f"http://127.0.0.1:{floor_port}", environment)
-        _wait_for(f"{found.shop}/livez")
-        _wait_for(f"{found.floor}/floor")
-        yield found
+        shop, floor_url = f"http://127.0.0.1:{shop_port}", f"http://127.0.0.1:{floor_port}"
+        _wait_for(f"{floor_url}/floor")
+        yield Stack(shop, floor_url, environment, shop_pid, start_seconds)
 
 
 def manage(arguments: list[str], environment: Mapping[str, str]) -> None:
@@ -93,12 +105,13 @@ def manage(arguments: list[str], environment: Mapping[str, str]) -> None:
     subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=True, stdout=subprocess.DEVNULL)
 
 
-def _begin(stack: ExitStack, name: str, argv: tuple[str, ...], environment: Mapping[str, str]) -> None:
+def _begin(stack: ExitStack, name: str, argv: tuple[str, ...], environment: Mapping[str, str]) -> int:
     process = start(Program(name=name, argv=argv, env=dict(environment)), cwd=ROOT)
     stack.callback(end, process, grace_seconds=5)
     if has_ended(process):
         msg = f"{name} does not start"
         raise RuntimeError(msg)
+    return process.pid
 
 
 def _wait_for(url: str) -> None:
