@@ -16,6 +16,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from pricing import services
+from pricing.admin.history import HistoryAdmin
 from pricing.errors import CodeTakenError
 from pricing.models import DiscountCode, Promotion, Redemption
 from pricing.types import IssuedCode
@@ -105,7 +106,7 @@ class RedemptionInline(Inline):
 
 
 @admin.register(DiscountCode)
-class DiscountCodeAdmin(QuickListAdmin):
+class DiscountCodeAdmin(HistoryAdmin, QuickListAdmin):
     """Codes. Until the first use limits and end may be changed; later a code can only be revoked."""
 
     form = FreshForm
@@ -119,10 +120,10 @@ class DiscountCodeAdmin(QuickListAdmin):
 
     def get_fields(self, request: HttpRequest, obj: DiscountCode | None = None) -> tuple[str, ...]:
         limits = ("max_uses", "max_uses_each", "valid_from", "valid_until")
-        return ("label", "promotion", "is_personal", "user_id", "used", *limits, "revoked_at", "opened_with")
+        return ("label", "promotion", "is_personal", "user_id", "used", *limits, "revoked_at", "opened_with", "changes")
 
     def get_readonly_fields(self, request: HttpRequest, obj: DiscountCode | None = None) -> tuple[str, ...]:
-        fixed = ("label", "promotion", "is_personal", "user_id", "used", "valid_from", "revoked_at")
+        fixed = ("label", "promotion", "is_personal", "user_id", "used", "valid_from", "revoked_at", "changes")
         return fixed if obj and not obj.used else (*fixed, "max_uses", "max_uses_each", "valid_until")
 
     def has_delete_permission(self, request: HttpRequest, obj: DiscountCode | None = None) -> bool:

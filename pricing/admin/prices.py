@@ -14,6 +14,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import get_language, gettext, to_locale
 from django.utils.translation import gettext_lazy as _
 
+from pricing.admin.history import HistoryAdmin
 from pricing.admin.importing import import_view
 from pricing.conf import conf
 from pricing.models import Price
@@ -97,7 +98,7 @@ class ValidNowFilter(admin.SimpleListFilter):
 
 
 @admin.register(Price)
-class PriceAdmin(QuickListAdmin):
+class PriceAdmin(HistoryAdmin, QuickListAdmin):
     """Prices. One that was ever in force is kept: set an end, or a later price."""
 
     form = PriceForm
@@ -106,6 +107,7 @@ class PriceAdmin(QuickListAdmin):
     search_fields = ("sku_id",)
     search_help_text = _("SKU")
     change_list_template = "admin/pricing/prices.html"
+    readonly_fields = ("changes",)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.import_view)

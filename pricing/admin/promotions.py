@@ -15,6 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from pricing import selectors
+from pricing.admin.history import HistoryAdmin
 from pricing.conf import conf
 from pricing.models import CustomerSegment, Promotion, PromotionUse
 from pricing.types import Demand, PriceQuote, ReductionKind
@@ -90,14 +91,14 @@ class PreviewForm(forms.Form):
 
 
 @admin.register(Promotion)
-class PromotionAdmin(QuickListAdmin):
+class PromotionAdmin(HistoryAdmin, QuickListAdmin):
     """Promotions. One that ever ran is kept: switch it off, or set an end."""
 
     form = PromotionForm
     list_display = (
         *("name", "rule", "scope", "segment", "needs_code", "uses", "is_active", "valid_from", "valid_until"),
     )
-    readonly_fields = ("used",)
+    readonly_fields = ("used", "changes")
     list_filter = (RunningFilter, "needs_code", "kind", "segment")
     search_fields = ("name",)
     search_help_text = _("Name")

@@ -68,3 +68,14 @@ def test_a_price_that_another_goes_before_is_told_so_and_one_that_meets_none_not
     assert "£12.00 from 01/03/2026" in said
     assert said.endswith("goes before this price, because it begins later.")
     assert (told(apart), told(elsewhere)) == ([], [])
+
+
+def test_the_page_of_a_price_says_who_changed_it_and_from_what_to_what(staff: Client) -> None:
+    url = reverse("admin:pricing_price_change", args=[Price.objects.get().pk])
+    opened = staff.get(url).context["adminform"].form["opened_with"].value()
+    begins = {"valid_from_0": "2025-01-01", "valid_from_1": "00:00"}
+
+    assert staff.post(url, fields(opened_with=opened, unit_price_minor="990", **begins)).status_code == 302
+
+    page = staff.get(url).content.decode()
+    assert "staff@example.com · unit_price_minor: 1200 → 990" in page
