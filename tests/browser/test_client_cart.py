@@ -195,3 +195,32 @@ def test_without_scripts_the_forms_make_a_cart_on_the_server(visit: Open) -> Non
     page = visitor.open("/p/enamel-mug/")
     page.get_by_role("button", name="Add to cart").click()
     expect(page.locator("#line-MUG")).to_contain_text("£14.00")
+
+
+def test_whatever_somebody_writes_into_the_storage_the_shops_prices_and_limits_stand(visit: Open) -> None:
+    visitor = filled(visit)
+    page = visitor.page
+    page.evaluate("""localStorage.setItem("cart", JSON.stringify([
+        {sku_id: "MUG", quantity: 2, price_at_add: 1, added_at: "2026-01-01T00:00:00Z", total: 0, title: "<b>Free</b>"},
+        ...[0, -1, 1.5, "3", true, null, 100, 1e300].map((quantity, index) =>
+            ({sku_id: `Q${index}`, quantity, price_at_add: 1, added_at: "2026-01-01T00:00:00Z"})),
+        {sku_id: "__proto__", quantity: 1, price_at_add: null, added_at: "2026-01-01T00:00:00Z"},
+        ...Array.from({length: 10000}, (_, index) =>
+            ({sku_id: `S${index}`, quantity: 1, price_at_add: 1, added_at: "2026-01-01T00:00:00Z"}))]))
+        localStorage.setItem("somebody_elses", "{not json")""")
+    page.reload()
+
+    expect(page.locator("#sum-total")).to_have_text("£28.00")
+    held = quantities(page)
+    assert (len(held), held["MUG"]) == (100, 2)
+    assert not [sku_id for sku_id in held if sku_id.startswith("Q")]
+    expect(page.locator("#line-MUG")).not_to_contain_text("Free")
+    assert page.evaluate("localStorage.getItem('somebody_elses')") == "{not json"
+
+    page.evaluate("""for (const key of ["cart", "cart_saved", "cart_undo", "cart_ack", "cart_damaged", "cart_merge"])
+        localStorage.setItem(key, '{"length": 3}')""")
+    page.reload()
+    expect(page.get_by_role("heading", name="Your cart is empty.")).to_be_visible()
+    visitor.add("/p/enamel-mug/")
+    page.goto(f"{visitor.url}/cart/")
+    expect(page.locator("#sum-total")).to_have_text("£14.00")

@@ -1,7 +1,7 @@
 // The cart page of a cart that stays in the browser: drawn at once, filled by one call for all SKUs.
 (() => {
   const { local, draw } = window.shop;
-  const { read, set, get, say, count, MOST, LINES, SAVED } = local;
+  const { read, set, list: kept, say, count, MOST, LINES, SAVED } = local;
   const byId = (id) => document.getElementById(id);
   const words = JSON.parse(byId("words").textContent);
   const facts = JSON.parse(byId("facts").textContent);
@@ -18,7 +18,7 @@
   let isLost = false;
   const wrong = new Map();
   const rows = new Map();
-  const gone = () => (get("cart_undo") || []).filter((one) => Date.now() - one.at < KEPT);
+  const gone = () => kept("cart_undo").filter((one) => one?.line?.sku_id && Date.now() - one.at < KEPT);
 
   const titleOf = (line) => skus?.get(line.sku_id)?.title || line.sku_id;
   const priceOf = (line) => skus?.get(line.sku_id)?.price?.amount ?? null;
@@ -178,26 +178,26 @@
   };
   const notices = (lines) => {
     const box = byId("notices");
-    const acked = new Set(get("cart_ack") || []);
+    const acked = new Set(kept("cart_ack"));
     const told = lines.flatMap((line) => {
       const price = isSold(line) && priceWords(line, false);
       return [stockWords(line, false), price].filter((one) => one?.id && !acked.has(one.id)).map((one) => ({ ...one, line }));
     });
-    const damaged = get("cart_damaged");
+    const damaged = kept("cart_damaged");
     const shown = [];
     if (isLost) {
       const lost = make("div", "notice bad inline");
       lost.append(make("p", "", words.failed), button(words.again, load));
       shown.push(lost);
     }
-    if (told.length || damaged) {
+    if (told.length || damaged.length) {
       const section = make("section", "notice warn");
       section.setAttribute("aria-labelledby", "digest-heading");
-      const number = told.length + (damaged ? 1 : 0);
+      const number = told.length + (damaged.length ? 1 : 0);
       const heading = make("h2", "", say(number === 1 ? words.oneChanged : words.changed, { count: number }));
       heading.id = "digest-heading";
       const ul = document.createElement("ul");
-      if (damaged) ul.append(make("li", "", say(words.damaged, { names: damaged.map((name) => name || words.unknown).join(", ") })));
+      if (damaged.length) ul.append(make("li", "", say(words.damaged, { names: damaged.map((name) => name || words.unknown).join(", ") })));
       for (const one of told) {
         const li = document.createElement("li");
         const a = make("a", "", (one.text.startsWith(titleOf(one.line)) ? "" : `${titleOf(one.line)}: `) + one.text);
@@ -302,7 +302,7 @@
     byId(`${one.key === "cart" ? "line" : "saved"}-${safe(one.line.sku_id)}`)?.querySelector("h3 a").focus();
   };
   const acknowledge = (told) => {
-    put("cart_ack", [...new Set([...(get("cart_ack") || []), ...told.map((one) => one.id)])].slice(-300));
+    put("cart_ack", [...new Set([...kept("cart_ack"), ...told.map((one) => one.id)])].slice(-300));
     set("cart_damaged", null);
     const over = new Set(told.filter((one) => one.id.startsWith("discontinued:")).map((one) => one.line.sku_id));
     put("cart", read("cart").filter((line) => !over.has(line.sku_id)));

@@ -2,6 +2,7 @@
 (() => {
   const shop = window.shop;
   const words = document.currentScript.dataset;
+  const NAMED = 20;
   const [MOST, LINES, SAVED] = words.limits.split(" ").map(Number);
   const say = (text, facts) => text.replace(/\{(\w+)\}/g, (_all, name) => facts[name]);
   const get = (key) => {
@@ -11,6 +12,8 @@
       return undefined;
     }
   };
+  // Anybody may write into the storage: what is no array counts as an empty one.
+  const list = (key) => [get(key)].flatMap((found) => (Array.isArray(found) ? found : []));
   const set = (key, value) => {
     if (value === null) localStorage.removeItem(key);
     else localStorage.setItem(key, JSON.stringify(value));
@@ -28,13 +31,13 @@
     } catch { /* storage is blocked: nothing is kept */ }
     if (raw === null) return [];
     const all = get(key);
-    const found = Array.isArray(all) ? all : [];
+    const found = list(key);
     const known = new Set();
     const good = found.filter((line) => isLine(line) && !known.has(line.sku_id) && known.add(line.sku_id))
       .slice(0, key === "cart" ? LINES : SAVED);
     if (!Array.isArray(all) || good.length < found.length) {
       const bad = found.filter((line) => !good.includes(line)).map((line) => (typeof line?.sku_id === "string" ? line.sku_id.slice(0, 64) : ""));
-      set("cart_damaged", [...(get("cart_damaged") || []), ...(bad.length ? bad : [""])]);
+      set("cart_damaged", [...list("cart_damaged"), ...(bad.length ? bad : [""])].slice(0, NAMED));
       set(key, good);
     }
     return good;
@@ -81,7 +84,8 @@
 
   // Hands both lists over under an id that is kept until there was an answer: a lost one costs nothing.
   const adopt = async () => {
-    const pending = get("cart_merge") || { merge_id: crypto.randomUUID?.() || String(Math.random()).slice(2), items: read("cart"), saved: read("cart_saved") };
+    const begun = get("cart_merge");
+    const pending = Array.isArray(begun?.items) && Array.isArray(begun.saved) ? begun : { merge_id: crypto.randomUUID?.() || String(Math.random()).slice(2), items: read("cart"), saved: read("cart_saved") };
     if (!pending.items.length && !pending.saved.length) return { changed: false };
     set("cart_merge", pending);
     const body = new FormData();
@@ -108,7 +112,7 @@
   };
 
   shop.units = () => (isOn() ? count(read("cart")) : Number(shop.cookie("cart_n") || 0));
-  shop.local = { MOST, LINES, SAVED, add, adopt, count, get, isOn, read, say, set };
+  shop.local = { MOST, LINES, SAVED, add, adopt, count, get, isOn, list, read, say, set };
   shop.draw();
   addEventListener("storage", () => shop.draw());
   const cart = document.querySelector("[data-adopts]");
