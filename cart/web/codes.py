@@ -36,6 +36,8 @@ _TYPED = 64
 class CodeView(CartPageView):
     """The form below the total."""
 
+    repeatable = frozenset({"code"})  # refused at its field
+
     def get(self, request: HttpRequest) -> HttpResponse:
         """Lead to the cart, where the form is."""
         return see_other(reverse("cart:cart"))

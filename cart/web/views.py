@@ -85,6 +85,8 @@ class UndoView(CartPageView):
 class AcknowledgeView(CartPageView):
     """The “Got it” button."""
 
+    repeatable = frozenset({"notice_ids"})
+
     def post(self, request: HttpRequest) -> HttpResponse:
         """Clear the notices that were shown; one that came up since stays."""
         ids = request.POST.getlist("notice_ids")

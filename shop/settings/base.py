@@ -81,6 +81,7 @@ INSTALLED_APPS = [
 # None of these may touch the session, the user or the messages of a public page: that would add `Vary: Cookie`.
 MIDDLEWARE = [
     "shop.core.web.middleware.request_log",
+    "shop.core.web.middleware.kept_nowhere",
     "django.middleware.security.SecurityMiddleware",
     # Everything that goes wrong further in, under /api/, leaves as a problem and never as HTML.
     "shop.core.problems.ApiProblemMiddleware",
@@ -149,6 +150,9 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "optional"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+# Whoever finds a browser signed in does not get the account by naming a mail address of their own.
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_ADAPTER = "shop.accounts.adapter.AccountAdapter"
 HEADLESS_CLIENTS = ("app",)
 
 # ---------------------------------------------------------------- the API

@@ -182,8 +182,9 @@ class FakeGateway:
                 FakeCharge.objects.select_for_update(skip_locked=True)
                 .filter(is_told=False)
                 .exclude(state__in=UNDECIDED)
+                .order_by("created_at", "key")
             )
-            told = list(rows.order_by("created_at", "key")[:limit])
+            told = list(rows[:limit])
             FakeCharge.objects.filter(key__in=[row.key for row in told]).update(is_told=True)
         return tuple(self.message(_outcome(row), event_id=f"evt_{row.reference}_{row.state}", at=now) for row in told)
 

@@ -58,6 +58,17 @@ def request_log(get_response: Handler) -> Handler:
     return handle
 
 
+def kept_nowhere(get_response: Handler) -> Handler:
+    """Let an answer that does not say how it may be kept be kept nowhere: pages of packages are somebody's own, too."""
+
+    def handle(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    return handle
+
+
 def _level(status: int) -> int:
     return {4: logging.WARNING, 5: logging.ERROR}.get(status // 100, logging.INFO)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.core.exceptions import BadRequest
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -30,9 +31,16 @@ class PageView(View):
     """A page: a method a verb, one call into the domain. Subclasses say how it may be cached."""
 
     cache_control: ClassVar[str] = NO_STORE
+    repeatable: ClassVar[frozenset[str]] = frozenset()
+    """Fields that a form may hold more than once."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # noqa: ANN401 - Django's
-        """Answer, and turn what was refused or cannot be reached into a page."""
+        """Answer, and turn what was refused or cannot be reached into a page.
+
+        :raises BadRequest: if the form holds a field twice: which one counts is a question nobody should have to ask.
+        """
+        if any(len(values) > 1 and name not in self.repeatable for name, values in request.POST.lists()):
+            raise BadRequest("a field of the form is there twice")
         try:
             response = super().dispatch(request, *args, **kwargs)
         except Refusal as refusal:
