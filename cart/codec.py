@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict
 
 from cart.types import Cart, CartLine, CartRef, CartState, MergeOutcome, MergeQuestion, ReceiptLine
+from pricing import regions
 from shop.core.money import Money
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -78,6 +79,11 @@ def row_to_line(row: Mapping[str, Any]) -> CartLine:
     return CartLine(row["sku_id"], row["quantity"], price, from_micros(row["added_at"]))
 
 
+def value_of_rows(rows: Iterable[Mapping[str, Any]], currency: str) -> int:
+    """Add up lines at the prices when added, in minor units; one that was added in another currency adds nothing."""
+    return sum(row["quantity"] * (row["price_at_add"] or 0) for row in rows if row["currency"] == currency)
+
+
 def encode_receipt(receipt: Iterable[ReceiptLine]) -> str:
     """Write a receipt as JSON."""
     return json.dumps([asdict(line) for line in receipt], ensure_ascii=False, separators=(",", ":"))
@@ -95,7 +101,10 @@ def decode_receipt_rows(rows: Iterable[Mapping[str, Any]]) -> tuple[ReceiptLine,
 
 
 def decode_cart(ref: CartRef | None, fields: Mapping[str, str], *, currency: str, is_copy: bool = False) -> Cart:
-    """Read a cart's hash. Of a merged guest cart nothing is shown: it looks like one never written."""
+    """Read a cart's hash. Of a merged guest cart nothing is shown: it looks like one never written.
+
+    `currency` is that of whoever asks; a cart's own region goes before it.
+    """
     state = CartState(fields.get("@state", CartState.ACTIVE))
     if not fields or state is CartState.MERGED:
         return Cart(ref, 0, 0, state, currency, (), None, is_copy=is_copy)
@@ -105,7 +114,8 @@ def decode_cart(ref: CartRef | None, fields: Mapping[str, str], *, currency: str
         version=int(fields.get("@version", "0")),
         content_version=int(fields.get("@content_version", "0")),
         state=state,
-        currency=currency,
+        currency=regions.currency_of(fields["@region"], currency) if "@region" in fields else currency,
+        region=fields.get("@region", ""),
         lines=decode_lines(fields),
         updated_at=from_micros(int(fields["@last_activity_at"])) if "@last_activity_at" in fields else None,
         receipt=decode_receipt(fields.get("@receipt", "")),

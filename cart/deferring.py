@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, OuterRef, QuerySet
+from django.db.models import F, OuterRef, QuerySet, Value
+from django.db.models.functions import Coalesce
 
 from cart.models import SavedLine
 from cart.offers import currency
@@ -18,9 +19,10 @@ BATCH = 500
 
 
 def with_prices(rows: QuerySet[Any], *, now: datetime) -> QuerySet[Any]:
-    """Add the price in force to saved lines, in minor units (`price_now_minor`)."""
+    """Add the price in force to saved lines, in minor units of the currency of the price when saved."""
+    same = Coalesce(OuterRef("currency"), Value(currency()))
     return rows.annotate(  # type: ignore[no-any-return]
-        price_now_minor=pricing.current_price_of(sku_id=OuterRef("sku_id"), currency=currency(), now=now)
+        price_now_minor=pricing.current_price_of(sku_id=OuterRef("sku_id"), currency=same, now=now)
     )
 
 
@@ -50,7 +52,7 @@ def list_deferred(
     if user_id is not None:
         rows = rows.filter(user_id=user_id)
     if has_dropped:
-        rows = rows.filter(price_now_minor__lt=F("price_minor"), currency=currency())
+        rows = rows.filter(price_now_minor__lt=F("price_minor"))
     if cursor:
         record, colon, last_sku = cursor.partition(":")
         if not colon or not record.isdecimal() or len(record) > 18:  # noqa: PLR2004 - a bigint's digits
@@ -84,5 +86,5 @@ def _to_line(row: Any) -> DeferredLine:  # noqa: ANN401 - a SavedLine with its p
         quantity=row.quantity,
         saved_at=row.added_at,
         price_then=None if row.price_minor is None else Money(row.price_minor, row.currency or currency()),
-        price_now=None if minor is None else Money(minor, currency()),
+        price_now=None if minor is None else Money(minor, row.currency or currency()),
     )

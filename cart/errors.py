@@ -122,6 +122,13 @@ class DeadLetterStandsError(RejectedError):
 
 
 @dataclass(eq=False)
+class RegionUnknownError(RejectedError):
+    """The shop has no such region, or only one."""
+
+    code: ClassVar[str] = "region_unknown"
+
+
+@dataclass(eq=False)
 class OperationReusedError(RejectedError):
     """The operation id (Idempotency-Key) was used for another change."""
 

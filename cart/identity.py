@@ -19,6 +19,7 @@ from cart import selectors, services
 from cart.conf import conf
 from cart.errors import CartFrozenError, CartLockedError, CartMergedError, CartsUnavailableError, MergeSourceGoneError
 from cart.types import Cart, CartRef, MergeResult
+from pricing import regions
 from shop.core import clock
 from shop.core.ids import hash_token, is_token, new_token
 
@@ -141,6 +142,7 @@ def attach_session(
             if name in request.COOKIES:
                 _delete(response, name)
     if shown is not None:
+        regions.follow(request, shown.region)
         for name, value in ((UNITS_COOKIE, shown.units), (VERSION_COOKIE, shown.version)):
             response.set_cookie(name, str(value), max_age=life, secure=is_secure, samesite="Lax")
     elif notes.is_forgotten:

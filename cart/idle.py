@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models.functions import Now
 
-from cart.codec import line_to_row, row_to_line, to_micros
+from cart.codec import line_to_row, row_to_line, to_micros, value_of_rows
 from cart.models import CartRecord
 from cart.types import CartLine, CartRef
 from shop.core.db import prepared
@@ -94,7 +94,7 @@ def put_idle_record(*, user_id: int, lines: Sequence[CartLine], last_activity_at
             content_version=version,
             lines=[line_to_row(line) for line in lines],
             units=sum(line.quantity for line in lines),
-            value_minor=sum(line.quantity * line.price_at_add.minor for line in lines if line.price_at_add),
+            value_minor=value_of_rows(map(line_to_row, lines), currency),
             currency=currency,
             last_activity_at=last_activity_at,
         )

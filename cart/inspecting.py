@@ -108,13 +108,12 @@ def inspect(*, record: CartRecord, locale: str, now: datetime) -> Inspection:
 def list_changes(*, owner: str, limit: int = MAX_CHANGES) -> tuple[Change, ...]:
     """List the last changes of an owner's cart, newest first: one query."""
     events = list(CartEvent.objects.filter(owner=owner).order_by("-version")[: limit + 1])
-    code = currency()
     return tuple(
         Change(
             at=event.at,
             reason=event.reason,
             units=event.units,
-            value=Money(event.value_minor, code),
+            value=Money(event.value_minor, event.currency or currency()),
             differences=(
                 *_differences("cart", before.quantities if before else {}, event.quantities),
                 *_differences("saved", before.saved if before else {}, event.saved),

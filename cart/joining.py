@@ -62,7 +62,7 @@ def list_merge_answers(*, cart: Cart, now: datetime) -> tuple[MergeAnswer, ...]:
     guest = cart.question.guest
     customer = cart.ref.owner if cart.ref else ""
     sku_ids = {line.sku_id for line in (*cart.lines, *guest)}
-    offers = list_offers(sku_ids=sku_ids, now=now, customer=customer)
+    offers = list_offers(sku_ids=sku_ids, now=now, customer=customer, code=cart.currency)
     answers = []
     for policy in ANSWERS:
         lines = answered_by(cart.lines, guest, policy, offers).lines

@@ -21,6 +21,11 @@ def _quantity_too_large(refusal: errors.QuantityTooLargeError) -> Words:
 
 
 @words.register
+def _region_unknown(refusal: errors.RegionUnknownError) -> Words:
+    return Words(_("Unknown region"), _("Choose a region from the list."))
+
+
+@words.register
 def _cart_full(refusal: errors.CartFullError) -> Words:
     text = ngettext(
         "A cart takes %(limit)d item. Remove one to add another, or save it for later.",

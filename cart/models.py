@@ -92,6 +92,8 @@ class CartEvent(models.Model):
     at = models.DateTimeField(_("at"))
     units = models.IntegerField(_("units"))
     value_minor = models.BigIntegerField(_("value"), help_text=_("At the prices when added, minor units."))
+    currency = models.CharField(_("currency"), max_length=3, blank=True, default="", db_default="")
+    """Of `value_minor`; empty in rows from before there was a choice: the shop's."""
     quantities = models.JSONField(_("in the cart"), help_text=_("Units by SKU, after the change."))
     saved = models.JSONField(_("saved for later"), help_text=_("Units by SKU, after the change."))
     merge_id = models.CharField(_("merge"), max_length=300, blank=True, help_text=_("The one made, or undone."))

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from inventory import selectors as inventory
 from inventory.types import Availability
+from pricing import regions
 from pricing import selectors as pricing
-from pricing.conf import conf as pricing_conf
 from shop.catalog import selectors as catalog
 from shop.catalog.types import SkuCard
 from shop.core.money import Money
@@ -28,6 +28,11 @@ class Offers:
         card = self.cards.get(sku_id)
         return card is not None and card.is_sellable and sku_id in self.prices
 
+    def is_elsewhere(self, sku_id: str) -> bool:
+        """Tell whether the SKU is sold, but has no price in this currency, in a shop with several regions."""
+        card = self.cards.get(sku_id)
+        return card is not None and card.is_sellable and sku_id not in self.prices and regions.are_many()
+
     def available(self, sku_id: str) -> int:
         """Tell how many units the asker could reserve now."""
         stock = self.stock.get(sku_id)
@@ -35,19 +40,21 @@ class Offers:
 
 
 def currency() -> str:
-    """Tell the currency of the shop's carts."""
-    return pricing_conf().currency
+    """Tell the currency of a cart that has no region yet: that of whoever asks."""
+    return regions.current().currency
 
 
-def list_offers(*, sku_ids: Collection[str], now: datetime, owner: str | None = None, customer: str = "") -> Offers:
+def list_offers(
+    *, sku_ids: Collection[str], now: datetime, owner: str | None = None, customer: str = "", code: str = ""
+) -> Offers:
     """Look up SKUs: two queries, none if there are no SKUs.
 
     `owner` is the asker's checkout: units that it has reserved count as available. `customer` is the owner of the cart:
-    the prices are those of their segment.
+    the prices are those of their segment. `code` is the cart's currency; empty: that of whoever asks.
     """
     if not sku_ids:
         return Offers({}, {}, {})
-    code = currency()
+    code = code or currency()
     known = catalog.list_cards_with(
         sku_ids=sku_ids,
         column=pricing.CURRENT_PRICE,

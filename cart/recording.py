@@ -11,18 +11,29 @@ from typing import Any
 from django.db import connection, transaction
 
 from cart import store
-from cart.codec import LineRow, decode_lines, from_micros, line_to_row
+from cart.codec import LineRow, decode_lines, from_micros, line_to_row, value_of_rows
 from cart.conf import conf
 from cart.models import DeadLetter
-from cart.offers import currency
 from cart.stream import Entry
+from pricing import regions
 
 MAX_SNAPSHOT_CHARACTERS = 256_000
 MAX_KEPT_CHARACTERS = 64_000
 _MAX_OWNER = 80
 _MAX_REASON = 20
 _MAX_MERGE_ID = 300
-_MARKS = ("@acks", "@notice", "@receipt", "@merges", "@question", "@codes", "@cleared", "@merged_into", "@merge_id")
+_MARKS = (
+    "@acks",
+    "@notice",
+    "@receipt",
+    "@merges",
+    "@question",
+    "@codes",
+    "@cleared",
+    "@region",
+    "@merged_into",
+    "@merge_id",
+)
 """The cart's own fields that a record keeps; as in the scripts."""
 _STATES = ("active", "frozen", "merged")
 
@@ -46,13 +57,13 @@ SELECT e.owner, e.user_id, e.version, e.content_version, e.lines, e.saved, e.mar
 
 _MERGES = ("merge", "answer")
 _NOTE = """
-INSERT INTO cart_cartevent (owner, version, reason, at, units, value_minor, quantities, saved, merge_id, policy,
-                            receipt)
-SELECT e.owner, e.version, e.reason, e.at, e.units, e.value_minor, e.quantities, e.saved, e.merge_id, e.policy,
-       e.receipt
+INSERT INTO cart_cartevent (owner, version, reason, at, units, value_minor, currency, quantities, saved, merge_id,
+                            policy, receipt)
+SELECT e.owner, e.version, e.reason, e.at, e.units, e.value_minor, e.currency, e.quantities, e.saved, e.merge_id,
+       e.policy, e.receipt
   FROM json_to_recordset(%s::json)
        AS e(owner text, version bigint, reason text, at timestamptz, units integer, value_minor bigint,
-            quantities jsonb, saved jsonb, merge_id text, policy text, receipt jsonb)
+            currency text, quantities jsonb, saved jsonb, merge_id text, policy text, receipt jsonb)
     ON CONFLICT DO NOTHING
 """
 
@@ -165,6 +176,7 @@ def note(snapshots: Sequence[Snapshot]) -> None:
                 "at": s.last_activity_at.isoformat(),
                 "units": units_of(s),
                 "value_minor": value_of(s),
+                "currency": currency_of(s),
                 "quantities": {row["sku_id"]: row["quantity"] for row in s.lines},
                 "saved": {row["sku_id"]: row["quantity"] for row in s.saved},
                 "merge_id": merge_id,
@@ -201,8 +213,13 @@ def units_of(snapshot: Snapshot) -> int:
 
 
 def value_of(snapshot: Snapshot) -> int:
-    """Add up a cart at the prices when added, in minor units."""
-    return sum(row["quantity"] * (row["price_at_add"] or 0) for row in snapshot.lines)
+    """Add up a cart at the prices when added, in minor units; what was added in another currency adds nothing."""
+    return value_of_rows(snapshot.lines, currency_of(snapshot))
+
+
+def currency_of(snapshot: Snapshot) -> str:
+    """Tell the currency of a cart: that of its region."""
+    return regions.currency_of(snapshot.marks.get("@region", ""))
 
 
 def upsert(snapshots: Sequence[Snapshot]) -> int:
@@ -212,7 +229,6 @@ def upsert(snapshots: Sequence[Snapshot]) -> int:
     """
     if not snapshots:
         return 0
-    code = currency()
     rows = [
         {
             "owner": s.owner,
@@ -224,7 +240,7 @@ def upsert(snapshots: Sequence[Snapshot]) -> int:
             "marks": dict(s.marks),
             "units": units_of(s),
             "value_minor": value_of(s),
-            "currency": code,
+            "currency": currency_of(s),
             "last_activity_at": s.last_activity_at.isoformat(),
             "state": s.state,
         }

@@ -116,6 +116,9 @@ def line_notices(view: LineView, *, acknowledged: Mapping[str, Money], seen: Col
     Prices are compared with the one last acknowledged, or else with the price at add. Too little stock is told until
     its id is among those `seen`; another number left is another id.
     """
+    if view.is_elsewhere:
+        name = notice_id("not_in_region", 0, view.sku_id)
+        return (Notice(name, "not_in_region", view.sku_id, view.title, view.quantity, 0),)
     if not view.is_sold:
         gone = notice_id("discontinued", 0, view.sku_id)
         return (Notice(gone, "discontinued", view.sku_id, view.title, view.quantity, 0),)

@@ -128,7 +128,7 @@ def enrich(
     """Add current prices, discounts, cards and availability to a cart: three queries, none for an empty one."""
     customer = cart.ref.owner if cart.ref else ""
     sku_ids = {line.sku_id for line in (*cart.lines, *saved)}
-    offers = list_offers(sku_ids=sku_ids, now=now, owner=owner, customer=customer)
+    offers = list_offers(sku_ids=sku_ids, now=now, owner=owner, customer=customer, code=cart.currency)
     lines = tuple(_line_view(line, offers) for line in cart.lines)
     deferred = tuple(_line_view(line, offers) for line in saved)
     quote = pricing.quote(
@@ -159,7 +159,7 @@ def pending_merge(*, cart: Cart, now: datetime, owner: str | None = None) -> Pen
     if cart.question is None or cart.is_copy:
         return None
     guest = cart.question.guest
-    offers = list_offers(sku_ids={line.sku_id for line in guest}, now=now, owner=owner)
+    offers = list_offers(sku_ids={line.sku_id for line in guest}, now=now, owner=owner, code=cart.currency)
     views = [(_line_view(line, offers), cart.line(line.sku_id)) for line in guest]
     return PendingMerge(
         cart.question.question_id,
@@ -239,6 +239,7 @@ def _line_view(line: CartLine, offers: Offers) -> LineView:
         available=available,
         buyable=min(available, conf().max_quantity),
         retry_after_seconds=stock.retry_after_seconds if stock and is_sold else None,
+        is_elsewhere=offers.is_elsewhere(line.sku_id),
     )
 
 
@@ -252,6 +253,8 @@ def _notices(cart: Cart, lines: Sequence[LineView], codes_off: Sequence[CodeOff]
         notices.append(Notice(notice_id("merged", value, ""), "merged", "", "", None, None))
     elif cart.notice == "changed_elsewhere":
         notices.append(Notice(notice_id("changed_elsewhere", 0, ""), "changed_elsewhere", "", "", None, None))
+    elif cart.notice == "currency":
+        notices.append(Notice(notice_id("currency", cart.currency, ""), "currency", "", cart.currency, None, None))
     acknowledged = acknowledged_prices(cart.acknowledged, cart.currency)
     for view in lines:
         notices.extend(line_notices(view, acknowledged=acknowledged, seen=cart.acknowledged))
@@ -264,10 +267,18 @@ def _notices(cart: Cart, lines: Sequence[LineView], codes_off: Sequence[CodeOff]
 def _digest(views: Sequence[LineView], quote: PriceQuote, locale: str) -> str:
     """Hash what an expanded answer shows beyond the cart's version."""
     shown = [
-        (v.sku_id, v.title, v.unit_price.minor if v.unit_price else None, v.state.value, v.buyable, v.is_sold)
+        (
+            v.sku_id,
+            v.title,
+            v.unit_price.minor if v.unit_price else None,
+            v.state.value,
+            v.buyable,
+            v.is_sold,
+            v.is_elsewhere,
+        )
         for v in views
     ]
     taken = [(d.name, d.label, d.amount.minor) for d in quote.discounts]
     off = [(o.code_id, o.reason) for o in quote.codes_off]
-    text = json.dumps([locale, shown, taken, off], ensure_ascii=False)
+    text = json.dumps([locale, quote.currency, shown, taken, off], ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -90,7 +90,7 @@ class Cart:
     receipt: tuple[ReceiptLine, ...] = ()
     """What the last merge did, until acknowledged."""
     notice: str = ""
-    """The kind of the cart's own notice that stands until acknowledged: `merged`, `changed_elsewhere` or none."""
+    """The kind of the cart's own notice that stands until acknowledged: `merged`, `changed_elsewhere`, `currency`."""
     is_copy: bool = False
     saved_count: int = 0
     acknowledged: tuple[str, ...] = ()
@@ -104,6 +104,8 @@ class Cart:
     """Ids of the discount codes entered, in that order."""
     question: MergeQuestion | None = None
     """What a merge left to the customer to decide, until answered."""
+    region: str = ""
+    """The code of the region it was first changed in, or that was chosen for it; empty where none is known."""
 
     @property
     def units(self) -> int:
@@ -234,6 +236,8 @@ class LineView:
     buyable: int
     """How many can be bought now, at most the line limit."""
     retry_after_seconds: int | None
+    is_elsewhere: bool = False
+    """Sold, but not in the cart's region: it has no price in its currency."""
 
     @property
     def title(self) -> str:
@@ -246,12 +250,25 @@ class LineView:
         return self.state is not AvailabilityState.DISCONTINUED
 
 
+NoticeKind = Literal[
+    "price_up",
+    "price_down",
+    "short",
+    "discontinued",
+    "not_in_region",
+    "code_off",
+    "merged",
+    "changed_elsewhere",
+    "currency",
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One thing that changed without the shopper's doing; `notice_id` = kind, SKU and present value."""
 
     notice_id: str
-    kind: Literal["price_up", "price_down", "short", "discontinued", "code_off", "merged", "changed_elsewhere"]
+    kind: NoticeKind
     sku_id: str
     title: str
     was: Money | int | None

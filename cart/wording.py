@@ -50,6 +50,7 @@ REASON_WORDS = {
     "ack": gettext_lazy("notices acknowledged"),
     "code": gettext_lazy("discount code entered"),
     "code_off": gettext_lazy("discount code removed"),
+    "region": gettext_lazy("another region chosen"),
     "merge": gettext_lazy("joined with a guest's cart"),
     "answer": gettext_lazy("answered what a merge had asked"),
     "merged": gettext_lazy("joined to a customer's cart"),
@@ -88,6 +89,10 @@ def notice_words(notice: Notice) -> str:  # noqa: PLR0911 - a table
         case "code_off":
             minimum = notice.now if isinstance(notice.now, Money) else None
             return code_off_words(CodeOff(0, title, notice.reason, minimum))
+        case "not_in_region":
+            return _("%(title)s is not sold in your region") % {"title": title}
+        case "currency":
+            return _("Prices are in %(currency)s now, those of the region that you chose.") % {"currency": title}
         case "merged":
             return _("We joined two carts")
         case _:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from notifications.models import Campaign, SkipCount
 from notifications.rules import statistics
@@ -20,12 +21,12 @@ from shop.core.money import Money
 _ARMS = """
 SELECT f.variant_id, f.is_holdout, count(*), count(*) FILTER (WHERE f.enrolled_at < %(ripe)s),
        count(*) FILTER (WHERE f.enrolled_at < %(ripe)s AND f.ordered_at IS NOT NULL),
-       coalesce(sum(f.order_minor) FILTER (WHERE f.enrolled_at < %(ripe)s), 0), min(f.currency)
+       coalesce(sum(f.order_minor) FILTER (WHERE f.enrolled_at < %(ripe)s), 0), f.currency
   FROM (SELECT DISTINCT ON (coalesce(user_id, -id)) id, variant_id, is_holdout, enrolled_at, ordered_at, order_minor,
                currency
           FROM notifications_abandonment WHERE campaign_id = %(campaign)s
          ORDER BY coalesce(user_id, -id), enrolled_at, id) f
- GROUP BY f.variant_id, f.is_holdout
+ GROUP BY f.variant_id, f.is_holdout, f.currency
 """
 
 
@@ -40,7 +41,8 @@ class Arm:
     """Customers whose window is over: only they are compared."""
     ordered: int
     share: Interval
-    revenue: Money
+    revenues: tuple[Money, ...]
+    """One a currency."""
     against_control: Lift | None = None
     incremental: Interval | None = None
     """How many more ordered than would have without a mail."""
@@ -69,21 +71,30 @@ def report(*, campaign: Campaign, now: datetime) -> Report:
     """Compare the arms of a campaign (five queries)."""
     variants = list(campaign.variants.all())
     found = rows(_ARMS, {"campaign": campaign.pk, "ripe": now - campaign.outcome_window})
-    currency = next((row[6] for row in found), "GBP")
-    numbers = {(row[0], row[1]): row[2:6] for row in found}
+    numbers, revenues = _numbers(found), Counter[tuple[int, bool, str]]()
+    for variant_id, is_holdout, _enrolled, _ripe, _ordered, revenue, currency in found:
+        revenues[variant_id, is_holdout, currency] += int(revenue)
 
-    def counted(ids: Sequence[int], *, is_holdout: bool) -> tuple[int, int, int, int]:
-        parts = [numbers.get((pk, is_holdout), (0, 0, 0, 0)) for pk in ids]
-        enrolled, ripe, ordered, revenue = (int(sum(column)) for column in zip(*parts, strict=True))
-        return enrolled, ripe, ordered, revenue
+    def counted(ids: Sequence[int], *, is_holdout: bool) -> tuple[int, int, int]:
+        parts = [numbers.get((pk, is_holdout), (0, 0, 0)) for pk in ids]
+        enrolled, ripe, ordered = (int(sum(column)) for column in zip(*parts, strict=True))
+        return enrolled, ripe, ordered
+
+    def earned(ids: Sequence[int], *, is_holdout: bool) -> tuple[Money, ...]:
+        """Add up by currency; the first one is that with most."""
+        sums = Counter[str]()
+        for (pk, other, currency), minor in revenues.items():
+            if pk in ids and other is is_holdout:
+                sums[currency] += minor
+        return tuple(Money(minor, currency) for currency, minor in sums.most_common())
 
     everybody = [variant.pk for variant in variants]
-    control = counted(everybody, is_holdout=True) if everybody else (0, 0, 0, 0)
+    control = counted(everybody, is_holdout=True) if everybody else (0, 0, 0)
     states, cancelled = _messages(campaign)
     touches = _touches(campaign)
 
     def arm(name: str, ids: Sequence[int], *, is_holdout: bool = False) -> Arm:
-        enrolled, ripe, ordered, revenue = counted(ids, is_holdout=is_holdout) if ids else (0, 0, 0, 0)
+        enrolled, ripe, ordered = counted(ids, is_holdout=is_holdout) if ids else (0, 0, 0)
         against = (
             None if is_holdout else statistics.lift(hits=ordered, n=ripe, control_hits=control[2], control_n=control[1])
         )
@@ -97,7 +108,7 @@ def report(*, campaign: Campaign, now: datetime) -> Report:
             ripe=ripe,
             ordered=ordered,
             share=statistics.wilson(ordered, ripe),
-            revenue=Money(revenue, currency),
+            revenues=earned(ids, is_holdout=is_holdout),
             against_control=against,
             incremental=against.incremental(ripe) if against and control[1] else None,
             states=tuple(sorted(seen.items())),
@@ -126,8 +137,17 @@ def report(*, campaign: Campaign, now: datetime) -> Report:
 def split(campaign: Campaign) -> tuple[int, float]:
     """Tell how many customers a campaign has found, and how likely their split into arms is by chance."""
     found = rows(_ARMS, {"campaign": campaign.pk, "ripe": campaign.created_at})
-    numbers = {(row[0], row[1]): tuple(row[2:6]) for row in found}
+    numbers = _numbers(found)
     return sum(row[2] for row in found), _split(campaign, numbers)
+
+
+def _numbers(found: Sequence[tuple[Any, ...]]) -> dict[tuple[int, bool], tuple[int, ...]]:
+    """Add up enrolled, ripe and ordered of each arm over its currencies: customers are counted, not money."""
+    numbers: dict[tuple[int, bool], tuple[int, ...]] = {}
+    for variant_id, is_holdout, *counts, _revenue, _currency in found:
+        before = numbers.get((variant_id, is_holdout), (0, 0, 0))
+        numbers[variant_id, is_holdout] = tuple(a + int(b) for a, b in zip(before, counts, strict=True))
+    return numbers
 
 
 def _split(campaign: Campaign, numbers: dict[tuple[int, bool], tuple[int, ...]]) -> float:

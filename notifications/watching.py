@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
+
 from notifications.models import Campaign
 from notifications.reporting import Arm, report
 from notifications.types import CampaignState
@@ -53,14 +55,16 @@ def _figures(campaign: Campaign, now: datetime) -> CampaignFigures:
     found = report(campaign=campaign, now=now)
     holdout, mailed = found.arms[:2]
     lift = mailed.against_control.difference if mailed.against_control and holdout.ripe and mailed.ripe else None
+    # One currency fits on a first page: that in which most was sold. The campaign's report has all of them.
+    currency = next((sum_.currency for sum_ in (*mailed.revenues, *holdout.revenues)), settings.PRICING.currency)
     states: Mapping[str, int] = dict(mailed.states)
     return CampaignFigures(
         campaign_id=campaign.pk,
         name=campaign.name,
         state=campaign.state,
-        currency=mailed.revenue.currency,
-        mailed=_arm(mailed),
-        holdout=_arm(holdout),
+        currency=currency,
+        mailed=_arm(mailed, currency),
+        holdout=_arm(holdout, currency),
         lift=(lift.low, lift.value, lift.high) if lift else None,
         finding=found.finding.value,
         sent=states.get("sent", 0),
@@ -68,5 +72,6 @@ def _figures(campaign: Campaign, now: datetime) -> CampaignFigures:
     )
 
 
-def _arm(arm: Arm) -> ArmFigures:
-    return ArmFigures(carts=arm.ripe, ordered=arm.ordered, revenue_minor=arm.revenue.minor)
+def _arm(arm: Arm, currency: str) -> ArmFigures:
+    revenue = sum(sum_.minor for sum_ in arm.revenues if sum_.currency == currency)
+    return ArmFigures(carts=arm.ripe, ordered=arm.ordered, revenue_minor=revenue)

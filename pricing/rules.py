@@ -90,14 +90,20 @@ def share_out(amount: int, weights: Sequence[int]) -> tuple[int, ...]:
 
 
 def delta_reasons(
-    line: QuoteLine, added_minor: int | None, quote: PriceQuote, *, is_lock_over: bool = False
+    line: QuoteLine,
+    added_minor: int | None,
+    quote: PriceQuote,
+    *,
+    is_lock_over: bool = False,
+    is_other_currency: bool = False,
 ) -> tuple[str, ...]:
     """Say why a line does not cost what its units cost when they were added; nothing if it does.
 
-    `price`: the unit price is another · `promotion`, `code`: one takes something off it · `lock_expired`: and the quote
-    that was shown before had run out. A line without a price at add differs only by what is taken off.
+    `currency`: it was added in another · `price`: the unit price is another · `promotion`, `code`: one takes something
+    off it · `lock_expired`: and the quote that was shown before had run out. A line without a price at add differs only
+    by what is taken off.
     """
-    reasons = []
+    reasons = ["currency"] if is_other_currency else []
     if added_minor is not None and added_minor != line.unit_price.minor:
         reasons.append("price")
     if line.discount_minor:

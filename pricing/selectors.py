@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.expressions import Combinable
 
 from pricing.models import DiscountCode, Price, PriceDelta, Promotion
 from pricing.reductions import list_reductions, user_of
@@ -46,7 +47,7 @@ def current_prices(*, sku_ids: Collection[str], currency: str, now: datetime, ow
     return {sku_id: Money(minor, currency) for sku_id, minor in found if minor is not None}
 
 
-def current_price_of(*, sku_id: OuterRef, currency: str, now: datetime) -> Subquery:
+def current_price_of(*, sku_id: OuterRef, currency: str | Combinable, now: datetime) -> Subquery:
     """Give what `current_prices` gives as an expression for another query about SKUs: minor units, or NULL.
 
     So a caller that wants cards and prices of the same SKUs asks once.
@@ -55,7 +56,7 @@ def current_price_of(*, sku_id: OuterRef, currency: str, now: datetime) -> Subqu
     return Subquery(prices.values("unit_price_minor")[:1])
 
 
-def _in_force(*, currency: str, now: datetime) -> QuerySet[Price]:
+def _in_force(*, currency: str | Combinable, now: datetime) -> QuerySet[Price]:
     """List prices of which the one that began last is in force."""
     return Price.objects.filter(
         Q(valid_until__isnull=True) | Q(valid_until__gt=now), currency=currency, segment="", valid_from__lte=now

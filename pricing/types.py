@@ -12,6 +12,19 @@ from shop.core.money import Money
 
 
 @dataclass(frozen=True, slots=True)
+class Region:
+    """Where people shop in one currency."""
+
+    code: str
+    """Such as `eu`: lower case, for cookies and keys."""
+    name: str
+    currency: str
+    """ISO 4217."""
+    countries: frozenset[str] = frozenset()
+    """Where it delivers, ISO 3166-1 alpha-2; empty: anywhere."""
+
+
+@dataclass(frozen=True, slots=True)
 class Demand:
     """So many units of one SKU."""
 

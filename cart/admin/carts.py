@@ -65,7 +65,8 @@ class ValueFilter(admin.SimpleListFilter):
         if band is None:
             return queryset
         least, most = band
-        found = queryset.filter(state=CartRecord.State.ACTIVE, units__gt=0, value_minor__gte=least)
+        # The bands are amounts of the default currency: nothing else can be compared with them.
+        found = queryset.filter(state=CartRecord.State.ACTIVE, units__gt=0, value_minor__gte=least, currency=currency())
         return found if most is None else found.filter(value_minor__lt=most)
 
 

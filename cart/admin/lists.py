@@ -40,7 +40,7 @@ class DroppedFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "fallen":
-            return queryset.filter(price_now_minor__lt=F("price_minor"), currency=currency())
+            return queryset.filter(price_now_minor__lt=F("price_minor"))
         return queryset
 
 
@@ -76,7 +76,9 @@ class SavedLineAdmin(OwnedAdmin):
 
     @admin.display(description=_("price now"))
     def price_now(self, row: Any) -> str:  # noqa: ANN401 - annotated
-        return "–" if row.price_now_minor is None else format_money(Money(row.price_now_minor, currency()))
+        return (
+            "–" if row.price_now_minor is None else format_money(Money(row.price_now_minor, row.currency or currency()))
+        )
 
     @admin.display(description=_("cart"))
     def cart_link(self, row: SavedLine) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from rest_framework import serializers
 
-from cart.types import MergeOutcome, MergePolicy
+from cart.types import MergeOutcome, MergePolicy, NoticeKind
 from inventory.types import AvailabilityState
 from pricing.api import DiscountSchema
 from shop.core.fields import ChoiceField, IntegerField, StrictSerializer, TextField
@@ -158,7 +158,7 @@ class NoticeSchema(serializers.Serializer[Any]):
 
     id = serializers.CharField()
     kind = serializers.ChoiceField(
-        choices=["price_up", "price_down", "short", "discontinued", "code_off", "merged", "changed_elsewhere"],
+        choices=list(get_args(NoticeKind)),
     )
     sku_id = serializers.CharField(allow_null=True)
     message = serializers.CharField()
@@ -215,6 +215,12 @@ class ChangedCartSchema(CartSchema):
 
     warnings = WarningSchema(many=True)
     undo = serializers.CharField(required=False, help_text="For `POST /cart/undo`, if something was taken away.")
+
+
+class ChooseRegion(StrictSerializer):
+    """Where the cart is bought."""
+
+    region = TextField(max_length=20)
 
 
 class CountSchema(serializers.Serializer[Any]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from cart.api import codes, deferred, merging, saved, views
+from cart.api import codes, deferred, merging, region, saved, views
 
 urlpatterns: list[URLPattern] = [
     path("cart", views.CartView.as_view(), name="api-cart"),
@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern] = [
     path("cart/items", views.LineListView.as_view(), name="api-lines"),
     path("cart/items/<path:sku_id>", views.LineView.as_view(), name="api-line"),
     path("cart/codes/<path:code>", codes.CodeView.as_view(), name="api-code"),
+    path("cart/region", region.RegionView.as_view(), name="api-cart-region"),
     path("cart/undo", views.UndoView.as_view(), name="api-undo"),
     path("cart/merge", merging.MergeView.as_view(), name="api-merge"),
     path("cart/notices/ack", views.AcknowledgeView.as_view(), name="api-acknowledge"),

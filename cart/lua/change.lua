@@ -22,6 +22,8 @@
 -- or {'absent'} | {'reused'} | {'merged'} | {'frozen'} | {'locked', seconds} | {'version', version}
 -- or {'refused', JSON array of {code, sku, ...}}: then nothing was changed.
 
+local MARKS = {'@acks', '@notice', '@receipt', '@merges', '@question', '@codes', '@cleared', '@region'}
+
 local function load(key)
   local flat, map = redis.call('HGETALL', key), {}
   for i = 1, #flat, 2 do map[flat[i]] = flat[i + 1] end
@@ -88,6 +90,7 @@ local errors, warnings, flags = {}, {}, ''
 local to_saved = {}
 local is_answer = false  -- to what a merge had asked
 local is_replayed = false
+local has_moved = false  -- to another region, whose prices are others
 local undone = ''  -- id of the merge that is undone by this
 
 local function refuse(code, sku, more)
@@ -150,6 +153,17 @@ local function set_code(id, is_on, most)
   cart['@codes'] = #kept > 0 and cjson.encode(kept) or nil
 end
 
+-- Chooses the region of the cart; without `is_chosen` only if it has none yet. Prices agreed to were of the other one.
+local function set_region(code, is_chosen)
+  if cart['@region'] == code or (cart['@region'] and not is_chosen) then return end
+  has_moved = is_chosen and count(cart) > 0
+  cart['@region'] = code
+  if has_moved then
+    cart['@acks'] = nil
+    if cart['@notice'] ~= 'merged' then cart['@notice'] = 'currency' end
+  end
+end
+
 -- Notice ids are kind:value:sku. Of a SKU's prices, and of what is left of it, only the last one acknowledged counts.
 local function acknowledge(id)
   local kind, sku = string.match(id, '^([%a_]+):[^:]*:(.*)$')
@@ -158,6 +172,8 @@ local function acknowledge(id)
     if cart['@notice'] == 'merged' then cart['@notice'] = nil end
   elseif kind == 'changed_elsewhere' then
     if cart['@notice'] == 'changed_elsewhere' then cart['@notice'] = nil end
+  elseif kind == 'currency' then
+    if cart['@notice'] == 'currency' then cart['@notice'] = nil end
   elseif kind == 'discontinued' then
     cart[sku] = nil
   elseif kind == 'code_off' and tonumber(sku) then
@@ -245,6 +261,8 @@ for _, op in ipairs(cjson.decode(ARGV[14])) do
     acknowledge(op.id)
   elseif kind == 'code' then
     set_code(op.id, op.on, op.most)
+  elseif kind == 'region' then
+    set_region(op.code, op.is_chosen)
   elseif kind == 'undo' then
     local code = undo(op.token)
     if code then return {'refused', cjson.encode({{code = code, sku = ''}})} end
@@ -322,7 +340,7 @@ end
 if ARGV[5] ~= '' and lines_changed and tonumber(ARGV[5]) < tonumber(before['@content_version'] or '0') and not cart['@notice'] then
   cart['@notice'] = 'changed_elsewhere'
 end
-for _, mark in ipairs({'@acks', '@notice', '@receipt', '@merges', '@question', '@codes', '@cleared'}) do
+for _, mark in ipairs(MARKS) do
   if cart[mark] ~= before[mark] then marks_changed = true end
 end
 
@@ -330,7 +348,7 @@ local token = ''
 if lines_changed or saved_changed or marks_changed then
   local version = string.format('%.0f', math.max(tonumber(before['@version'] or '0') + 1, micros))
   cart['@version'] = version
-  if lines_changed or not cart['@content_version'] then cart['@content_version'] = version end
+  if lines_changed or has_moved or not cart['@content_version'] then cart['@content_version'] = version end
   cart['@last_activity_at'] = now
   local n = count(saved)
   cart['@saved_count'] = n > 0 and string.format('%d', n) or nil
@@ -369,7 +387,7 @@ if lines_changed or saved_changed or marks_changed then
 
   local lines, marks = {}, {}
   for name, value in pairs(cart) do if is_line(name) then lines[name] = value end end
-  for _, mark in ipairs({'@acks', '@notice', '@receipt', '@merges', '@question', '@codes', '@cleared'}) do marks[mark] = cart[mark] end
+  for _, mark in ipairs(MARKS) do marks[mark] = cart[mark] end
   redis.call('XADD', KEYS[5], '*', 'owner', ARGV[1], 'version', version, 'reason', ARGV[13], 'undone', undone, 'snapshot', cjson.encode({
     lines = lines, saved = saved, marks = marks, state = cart['@state'] or 'active',
     content_version = cart['@content_version'], last_activity_at = now,

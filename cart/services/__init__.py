@@ -17,6 +17,7 @@ from cart.services.codes import apply_code, remove_code
 from cart.services.merging import finish_merge, merge_guest_cart, merge_items
 from cart.services.ordering import clear_ordered, convert_record, lock_for_payment, unlock
 from cart.services.pruning import prune_history, prune_records
+from cart.services.regions import choose_region
 from cart.services.retrying import retry_dead_letter
 from cart.services.taking_back import acknowledge, undo
 
@@ -26,6 +27,7 @@ __all__ = [
     "answer_merge",
     "apply_code",
     "change_lines",
+    "choose_region",
     "clear_ordered",
     "convert_record",
     "empty_cart",

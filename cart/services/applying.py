@@ -27,6 +27,7 @@ from cart.errors import (
 from cart.offers import Offers, currency
 from cart.types import CartChange, CartRef, CartWarning
 from inventory.errors import InsufficientStockError, Shortage
+from pricing import regions
 from pricing.errors import CodeNotCombinableError
 from shop.core.errors import ErrorDetail, ParamValue, Refusal
 
@@ -61,7 +62,8 @@ def apply(
 
     A cart that Redis does not hold is looked up in PostgreSQL first, once. `operation_id` is a client's key: with the
     same `fingerprint` the first answer is given again, with another it is refused. `seen_version` refuses nothing; if
-    the lines changed since, the cart gets the notice “changed elsewhere”.
+    the lines changed since, the cart gets the notice “changed elsewhere”. A cart without a region gets that of whoever
+    asks.
 
     :raises CartChangedError: if the cart has another version than `expected_version`.
     :raises CartLockedError: if the cart is being paid for (or, `CartFrozenError`, merged).
@@ -78,7 +80,7 @@ def apply(
         "owner": ref.owner,
         # Made before the first attempt, so that a repeat after a lost answer is recognized.
         "operation_id": secrets.token_urlsafe(_OPERATION_BYTES),
-        "operations": operations,
+        "operations": [*_place(), *operations],
         "reason": reason,
         "client_key": operation_id,
         "fingerprint": _digest([reason, *fingerprint]) if operation_id else "",
@@ -104,6 +106,10 @@ def apply(
         was_replayed="r" in answer.flags,
         added_new="n" in answer.flags,
     )
+
+
+def _place() -> tuple[Operation, ...]:
+    return ({"op": "region", "code": regions.current().code},) if regions.are_many() else ()
 
 
 def _digest(parts: Sequence[object]) -> str:

@@ -50,7 +50,7 @@ def remove_code(*, ref: CartRef, code: str = "", code_id: int | None = None) -> 
 
 def _require_effect(cart: Cart, code_id: int, now: datetime) -> None:
     owner = cart.ref.owner if cart.ref else ""
-    offers = list_offers(sku_ids={line.sku_id for line in cart.lines}, now=now, customer=owner)
+    offers = list_offers(sku_ids={line.sku_id for line in cart.lines}, now=now, customer=owner, code=cart.currency)
     quote = pricing.quote(
         demands=[Demand(line.sku_id, line.quantity) for line in cart.lines if offers.is_sold(line.sku_id)],
         currency=cart.currency,

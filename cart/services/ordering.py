@@ -9,9 +9,9 @@ from typing import Any, Protocol
 from django.db import transaction
 
 from cart import restoring, store
+from cart.codec import value_of_rows
 from cart.errors import CartLockedError
 from cart.models import CartRecord
-from cart.offers import currency
 from cart.restoring import subtract
 from cart.services.applying import apply
 from cart.types import CartChange, CartRef
@@ -24,7 +24,7 @@ INSERT INTO cart_cartrecord AS r
         last_activity_at, state)
 VALUES (%(owner)s, %(user_id)s, %(version)s, %(version)s, '[]', '[]', '{}', '[]', 0, 0, %(currency)s, now(), 'active')
     ON CONFLICT (owner) WHERE state <> 'converted' DO UPDATE SET version = r.version
-RETURNING r.id, r.version, r.lines, r.ordered,
+RETURNING r.id, r.version, r.currency, r.lines, r.ordered,
           EXISTS (SELECT FROM cart_cartrecord c WHERE c.order_number = %(number)s)
 """
 _CONVERT = """
@@ -78,12 +78,14 @@ def unlock(*, ref: CartRef, checkout_id: str) -> bool:
     return store.unlock(owner=ref.owner, checkout_id=checkout_id)
 
 
-def convert_record(*, ref: CartRef, content_version: int, lines: Iterable[OrderedLine], order_number: str) -> None:
+def convert_record(
+    *, ref: CartRef, content_version: int, lines: Iterable[OrderedLine], order_number: str, currency: str
+) -> None:
     """Record a cart as ordered; call it inside the order's transaction (PostgreSQL only). Safe to repeat.
 
     A final row keeps what was ordered. The live row loses those lines and remembers the order, so that neither a late
-    snapshot nor a restored cart brings them back before Redis is cleared (`clear_ordered`). Two statements; the first
-    locks the live row.
+    snapshot nor a restored cart brings them back before Redis is cleared (`clear_ordered`). `currency` is the order's.
+    Two statements; the first locks the live row.
 
     :raises TransactionManagementError: if there is no transaction.
     """
@@ -96,10 +98,10 @@ def convert_record(*, ref: CartRef, content_version: int, lines: Iterable[Ordere
         "owner": ref.owner,
         "user_id": ref.user_id,
         "version": content_version,
-        "currency": currency(),
+        "currency": currency,
         "number": order_number,
     }
-    ((record_id, version, stored, orders, is_known),) = prepared(_LIVE_RECORD, common)
+    ((record_id, version, live_currency, stored, orders, is_known),) = prepared(_LIVE_RECORD, common)
     if is_known:
         return
     known: dict[str, dict[str, Any]] = {row["sku_id"]: row for row in json.loads(stored)}
@@ -122,20 +124,16 @@ def convert_record(*, ref: CartRef, content_version: int, lines: Iterable[Ordere
             "ordered": json.dumps(remembered),
             "lines": json.dumps(list(known.values())),
             "units": _units(known.values()),
-            "value": _value(known.values()),
+            "value": value_of_rows(known.values(), live_currency),
             "ordered_lines": json.dumps(ordered),
             "ordered_units": _units(ordered),
-            "ordered_value": _value(ordered),
+            "ordered_value": value_of_rows(ordered, currency),
         },
     )
 
 
 def _units(rows: Iterable[Mapping[str, Any]]) -> int:
     return sum(row["quantity"] for row in rows)
-
-
-def _value(rows: Iterable[Mapping[str, Any]]) -> int:
-    return sum(row["quantity"] * (row["price_at_add"] or 0) for row in rows)
 
 
 def clear_ordered(

@@ -19,6 +19,7 @@ from cart.types import CartChange, CartRef
 from cart.web.flash import Did, pack
 from cart.web.present import CartPage, Row, cart_page, with_did, with_row
 from cart.web.words import did_words
+from pricing import regions
 from shop.catalog import selectors as catalog
 from shop.catalog.rules import canonical_sku_id
 from shop.core import clock
@@ -78,6 +79,7 @@ def read_page(request: HttpRequest, ref: CartRef | None) -> CartPage:
     locale = to_locale(get_language() or "en-gb")
     view = selectors.view_cart(ref=ref, locale=locale, now=clock.now(), owner=own_checkout(request), with_saved=True)
     identity.correct_shown(request, view.cart)
+    regions.follow(request, view.cart.region)
     shown = {line.sku_id for line in (*view.lines, *view.saved)}
     # Only a receipt names SKUs that are in neither list.
     others = [line.sku_id for line in view.cart.receipt if line.sku_id not in shown]

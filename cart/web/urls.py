@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from cart.web import adopting, codes, lines, merging, products, saved, views
+from cart.web import adopting, codes, lines, merging, products, region, saved, views
 
 app_name = "cart"
 
@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("codes/remove/", codes.CodeRemoveView.as_view(), name="code_remove"),
     path("adopt/", adopting.AdoptView.as_view(), name="adopt"),
     path("merge/", merging.MergeView.as_view(), name="merge"),
+    path("region/", region.RegionView.as_view(), name="region"),
     path("undo/", views.UndoView.as_view(), name="undo"),
     path("notices/ack/", views.AcknowledgeView.as_view(), name="acknowledge"),
     path("empty/", views.EmptyView.as_view(), name="empty"),

@@ -20,6 +20,9 @@ def price_words(was: Money | None, current: Money | None, *, is_saved: bool = Fa
     """Say that a price differs from the one at adding; nothing where it does not."""
     if was is None or current is None or was == current:
         return ""
+    if was.currency != current.currency:
+        both = {"was": format_money(was), "now": format_money(current)}
+        return _("It was %(was)s in the region where you added it; in yours it is %(now)s.") % both
     numbers = {"difference": format_money(abs(current - was)), "was": format_money(was), "now": format_money(current)}
     if current > was:
         if is_saved:
@@ -32,17 +35,15 @@ def price_words(was: Money | None, current: Money | None, *, is_saved: bool = Fa
 
 def price_kind(was: Money | None, current: Money | None) -> str:
     """Name the look of `price_words`: a rise warns, a fall pleases."""
-    if was is None or current is None:
+    if was is None or current is None or was.currency != current.currency:
         return ""
     return "warn" if current > was else "good"
 
 
 def line_stock_words(line: LineView) -> str:
     """Say what stands between a line and being bought; nothing where it can be bought as it is."""
-    if not line.is_sold:
-        return _("%(title)s is no longer sold. It is not in your total.") % {"title": line.title}
-    if line.unit_price is None:
-        return _("%(title)s has no price right now. It is not in your total.") % {"title": line.title}
+    if line.is_elsewhere or not line.is_sold or line.unit_price is None:
+        return _why_not_sold(line) % {"title": line.title}
     if line.buyable >= line.quantity:
         return ""
     if line.buyable > 0:
@@ -60,8 +61,18 @@ def limit_words(line: LineView, limit: int) -> str:
     return only_left(line.buyable) + "."
 
 
+def _why_not_sold(line: LineView) -> str:
+    if line.is_elsewhere:
+        return _("%(title)s is not sold in your region. It is not in your total.")
+    if not line.is_sold:
+        return _("%(title)s is no longer sold. It is not in your total.")
+    return _("%(title)s has no price right now. It is not in your total.")
+
+
 def saved_stock_words(line: LineView) -> str:
     """Say why a saved line cannot be moved to the cart, or that few are left."""
+    if line.is_elsewhere:
+        return _("Not sold in your region.")
     if not line.is_sold:
         return _("No longer sold.")
     if line.unit_price is None or line.buyable <= 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 
 from notifications.models import Abandonment, Campaign
 from notifications.types import CampaignState, EventState, MessageKind, MessageState, Template
@@ -96,7 +96,10 @@ def _attribute(events: list[Abandonment], window: timedelta, now: datetime) -> i
     with transaction.atomic():
         for order in orders:
             Abandonment.objects.filter(pk=order.key, ordered_at__isnull=True).update(
-                order_number=order.number, ordered_at=order.placed_at, order_minor=order.total_minor
+                order_number=order.number,
+                ordered_at=order.placed_at,
+                # An order in another currency than the cart's counts as an order, and adds no amount to its report.
+                order_minor=Case(When(currency=order.currency, then=order.total_minor), default=0),
             )
             Abandonment.objects.filter(pk=order.key, closed_at__isnull=True).update(
                 state=EventState.CONVERTED.value, close_reason="order_since", closed_at=now

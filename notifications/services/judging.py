@@ -51,11 +51,12 @@ class Case:
 
 def look_around(*, user_id: int, lines: Sequence[CartLine], now: datetime) -> Around:
     """Read what needs no lock."""
+    live = carts.get_cart(ref=CartRef("u", str(user_id)))
     return Around(
-        live=carts.get_cart(ref=CartRef("u", str(user_id))),
+        live=live,
         contact=accounts.find_contact(user_id=user_id),
         profile=following.profile_of(user_id=user_id),
-        offers=list_offers(sku_ids={line.sku_id for line in lines}, now=now),
+        offers=list_offers(sku_ids={line.sku_id for line in lines}, now=now, code=live.currency),
     )
 
 

@@ -51,7 +51,10 @@ def look_at(*, message: Message, visitor: CartRef | None, now: datetime) -> Rest
     if event.ordered_at is not None or event.state == EventState.CONVERTED.value:
         return Restorable(LinkState.ORDERED)
     rows: list[dict[str, Any]] = event.snapshot
-    offers = list_offers(sku_ids={row["sku_id"] for row in rows}, now=now)
+    live = carts.get_cart(ref=visitor) if visitor is not None else None
+    offers = list_offers(
+        sku_ids={row["sku_id"] for row in rows}, now=now, code=live.currency if live and live.version else ""
+    )
     lines, gone, cut = [], [], []
     for row in rows:
         sku_id = row["sku_id"]

@@ -22,6 +22,7 @@ REASONS = {
     "segment": _("segment"),
     "promotion": _("promotion"),
     "code": _("discount code"),
+    "currency": _("currency"),
     "lock_expired": _("price lock over"),
 }
 _COLUMNS = (

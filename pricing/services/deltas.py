@@ -58,13 +58,25 @@ def log_deltas(
     order_number: str = "",
     is_lock_over: bool = False,
     is_first: bool = False,
+    elsewhere: Collection[str] = (),
 ) -> int:
     """Note at which stages the lines of a quote cost what they cost; tell how many lines were noted. One statement.
 
     `added` holds the unit prices at add in minor units. A line is noted if it costs something else than at adding, or
-    was noted before. With `is_first` nothing was noted before: then a quote without a difference costs no statement.
+    was noted before. Lines of `elsewhere` (SKUs) were added in another currency: they are noted with the reason
+    `currency`, and no price at add. With `is_first` nothing was noted before: then a quote without a difference costs
+    no statement.
     """
-    reasons = [delta_reasons(line, added.get(line.sku_id), quote, is_lock_over=is_lock_over) for line in quote.lines]
+    reasons = [
+        delta_reasons(
+            line,
+            added.get(line.sku_id),
+            quote,
+            is_lock_over=is_lock_over,
+            is_other_currency=line.sku_id in elsewhere,
+        )
+        for line in quote.lines
+    ]
     if is_first and not any(reasons):
         return 0
     units = [added.get(line.sku_id) for line in quote.lines]

@@ -15,8 +15,8 @@ from rest_framework.response import Response
 from cart.conf import conf as cart_conf
 from inventory import selectors as inventory
 from inventory.types import AvailabilityState
+from pricing import regions
 from pricing import selectors as pricing
-from pricing.conf import conf as pricing_conf
 from shop.catalog import selectors as catalog
 from shop.catalog.types import SkuCard
 from shop.core import clock
@@ -29,6 +29,7 @@ from shop.core.representations import MoneySchema, choices_of, money_json
 
 MAX_IDS = 100
 DEFAULT_LIMIT = 24
+REGION = OpenApiParameter("region", str, description="Prices in its currency; without it in the default region's.")
 
 
 class AvailabilitySchema(serializers.Serializer[Any]):
@@ -61,10 +62,10 @@ class SkuListSchema(serializers.Serializer[Any]):
     next_cursor = serializers.CharField(allow_null=True)
 
 
-def skus_json(cards: Sequence[SkuCard]) -> list[dict[str, Any]]:
-    """Write SKUs with their current prices and what is there of them (two queries, whatever their number)."""
+def skus_json(cards: Sequence[SkuCard], currency: str) -> list[dict[str, Any]]:
+    """Write SKUs with their prices in a currency and what is there of them (two queries, whatever their number)."""
     sku_ids = [card.sku_id for card in cards]
-    prices = pricing.current_prices(sku_ids=sku_ids, currency=pricing_conf().currency, now=clock.now())
+    prices = pricing.current_prices(sku_ids=sku_ids, currency=currency, now=clock.now())
     stock = inventory.availability(sku_ids=sku_ids)
     limit = cart_conf().max_quantity
     items: list[dict[str, Any]] = []
@@ -97,6 +98,19 @@ class SkuApiView(ApiView):
     authentication_classes = ()
     cache_control = "public, s-maxage=60, stale-while-revalidate=300"
 
+    query = frozenset({"region"})
+
+    def currency_of(self, request: Request) -> str:
+        """Tell in which currency `region` asks for prices. It stands in the address, so that caches tell them apart.
+
+        :raises ApiProblem: if there is no such region.
+        """
+        code = request.GET.get("region")
+        region = regions.list_regions()[0] if code is None else regions.find(code)
+        if region is None:
+            raise ApiProblem("validation_failed", errors=(ErrorDetail("", "region_unknown", {"parameter": "region"}),))
+        return region.currency
+
     def tagged(self, request: Request, data: dict[str, Any]) -> Response:
         """Answer with an entity tag over the content, or 304."""
         digest = hashlib.sha256(JSONRenderer().render(data)).hexdigest()[:20]
@@ -110,12 +124,13 @@ class SkuApiView(ApiView):
 class SkuListView(SkuApiView):
     """`/skus`."""
 
-    query = frozenset({"q", "limit", "cursor", "ids"})
+    query = frozenset({"q", "limit", "cursor", "ids", "region"})
 
     @extend_schema(
         operation_id="list_skus",
         tags=["catalog"],
         parameters=[
+            REGION,
             OpenApiParameter("q", str, description="Words that must all be found in title, description or SKU."),
             OpenApiParameter("limit", int, description=f"1 to 100, default {DEFAULT_LIMIT}."),
             OpenApiParameter("cursor", str, description="`next_cursor` of the slice before."),
@@ -127,9 +142,10 @@ class SkuListView(SkuApiView):
     )
     def get(self, request: Request) -> Response:
         """List SKUs that are sold, by id; or look up those in `ids`, sold or not."""
+        currency = self.currency_of(request)
         asked = request.GET.get("ids")
         if asked is not None:
-            if len(request.GET) > 1:
+            if len(request.GET.keys() - {"region"}) > 1:
                 raise ApiProblem("validation_failed", errors=(ErrorDetail("", "ids_alone", {"parameter": "ids"}),))
             sku_ids = list(dict.fromkeys(filter(None, asked.split(","))))
             if len(sku_ids) > MAX_IDS:
@@ -139,7 +155,7 @@ class SkuListView(SkuApiView):
                 )
             found = catalog.list_cards(sku_ids=sku_ids)
             cards = [found[sku_id] for sku_id in sku_ids if sku_id in found]
-            return self.tagged(request, {"items": skus_json(cards), "next_cursor": None})
+            return self.tagged(request, {"items": skus_json(cards, currency), "next_cursor": None})
         limit = read_whole_number(plain(request), "limit", default=DEFAULT_LIMIT, minimum=1, maximum=100)
         found_slice = catalog.list_skus(
             query=request.GET.get("q", ""),
@@ -148,14 +164,14 @@ class SkuListView(SkuApiView):
         )
         return self.tagged(
             request,
-            {"items": skus_json(found_slice.skus), "next_cursor": found_slice.next_cursor or None},
+            {"items": skus_json(found_slice.skus, currency), "next_cursor": found_slice.next_cursor or None},
         )
 
 
 class SkuView(SkuApiView):
     """`/skus/{sku_id}`."""
 
-    @extend_schema(operation_id="get_sku", tags=["catalog"], responses={200: SkuSchema})
+    @extend_schema(operation_id="get_sku", tags=["catalog"], parameters=[REGION], responses={200: SkuSchema})
     def get(self, request: Request, sku_id: str) -> Response:
         """Look up one SKU, sold or not."""
-        return self.tagged(request, skus_json([catalog.get_card(sku_id=sku_id)])[0])
+        return self.tagged(request, skus_json([catalog.get_card(sku_id=sku_id)], self.currency_of(request))[0])

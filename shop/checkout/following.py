@@ -22,10 +22,10 @@ SELECT w.user_id FROM unnest(%(user_ids)s::bigint[], %(sinces)s::timestamptz[]) 
 """
 
 _FIRST_ORDERS = """
-SELECT w.id, o.number, o.placed_at, o.total_minor
+SELECT w.id, o.number, o.placed_at, o.total_minor, o.currency
   FROM unnest(%(ids)s::bigint[], %(user_ids)s::bigint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
        AS w(id, user_id, start_at, end_at)
- CROSS JOIN LATERAL (SELECT number, placed_at, total_minor FROM checkout_order
+ CROSS JOIN LATERAL (SELECT number, placed_at, total_minor, currency FROM checkout_order
                       WHERE owner = 'u:' || w.user_id AND placed_at >= w.start_at AND placed_at < w.end_at
                       ORDER BY placed_at, number LIMIT 1) o
 """
@@ -49,6 +49,7 @@ class FirstOrder:
     number: str
     placed_at: datetime
     total_minor: int
+    currency: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,9 @@ def _nothing_to_reorder(refusal: errors.NothingToReorderError) -> Words:
 @words.register
 def _line_unavailable(refusal: errors.LineUnavailableError) -> Words:
     titles = [str(detail.params["title"]) for detail in refusal.errors if "title" in detail.params]
+    if all(detail.code == "not_in_region" for detail in refusal.errors):
+        detail = _("Not sold in your region: {titles}. Remove it to check out.").replace("{titles}", "; ".join(titles))
+        return Words(_("Not sold in your region"), detail)
     if len(titles) == 1:
         detail = _("{title} is no longer sold. Remove it to check out.").replace("{title}", titles[0])
     else:
@@ -217,6 +220,8 @@ DETAIL_WORDS.update(
         "postcode_invalid": gettext_lazy("Enter a postcode of the chosen country."),
         "country_missing": gettext_lazy("Choose a country."),
         "country_unknown": gettext_lazy("Choose a country from the list."),
+        "country_not_in_region": gettext_lazy("We do not deliver there from the region that you chose."),
+        "not_in_region": gettext_lazy("{title} is not sold in your region. It is not in your total."),
         "too_long": gettext_lazy("Use at most {limit} characters."),
     },
 )

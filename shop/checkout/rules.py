@@ -53,13 +53,14 @@ def mismatch(ours: Claim, theirs: Claim) -> str:
 def price_changes(
     quote: PriceQuote, shown: Mapping[str, Money | None], titles: Mapping[str, str]
 ) -> tuple[PriceChange, ...]:
-    """List the lines whose unit price differs from the one shown before, up or down; one never shown is not listed."""
+    """List the lines whose unit price differs from the one shown before; one never shown is not listed.
+
+    Up, down, or in another currency: then the two cannot be compared.
+    """
     return tuple(
         PriceChange(sku_id=line.sku_id, title=titles.get(line.sku_id, line.sku_id), was=was, now=line.unit_price)
         for line in quote.lines
-        if (was := shown.get(line.sku_id)) is not None
-        and was.currency == line.unit_price.currency
-        and was != line.unit_price
+        if (was := shown.get(line.sku_id)) is not None and was != line.unit_price
     )
 
 
@@ -69,18 +70,22 @@ def must_be_agreed(
     accepted_total: int | None,
     *,
     shown_total: int | None = None,
+    is_other_currency: bool = False,
 ) -> bool:
     """Tell whether the shopper still has to agree before anything is reserved.
 
     Whoever names a total has agreed to that much and no more: a lower quote is to their advantage and only told.
     Whoever names none is asked when any line rose, when a code takes nothing off, or when all of it costs more than
-    `shown_total`, which was the last that they saw.
+    `shown_total`, which was the last that they saw. With `is_other_currency` all that they saw or agreed to was in
+    another currency, so they are asked.
     """
+    if is_other_currency:
+        return True
     if accepted_total is not None:
         return quote.total.minor > accepted_total
     if quote.codes_off or (shown_total is not None and quote.total.minor > shown_total):
         return True
-    return any(change.now > change.was for change in changes)
+    return any(change.was.currency == change.now.currency and change.now > change.was for change in changes)
 
 
 def remaining(bought: Mapping[str, int], wanted: Mapping[str, int]) -> dict[str, int]:

@@ -193,6 +193,7 @@ def _environment(options: Options, where: addresses.Addresses) -> dict[str, str]
         "BASE_URL": options.url,
         "DEBUG": "false",
         "LOG_LEVEL": "WARNING",
+        "PRICING_REGIONS": "uk=United Kingdom:GBP:GB,GG,IM,JE; eu=Europe:EUR:AT,BE,DE,ES,FI,FR,IE,IT,NL,PT",
     }
     return {
         **{name: os.environ.get(name) or value for name, value in defaults.items()},

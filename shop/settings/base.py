@@ -37,6 +37,11 @@ STRIPE = load(StripeConf, os.environ, prefix="STRIPE_")
 require(
     CHECKOUT.gateway != "stripe" or STRIPE.secret_key, "STRIPE_SECRET_KEY", "must be set with CHECKOUT_GATEWAY=stripe."
 )
+require(
+    CART.guest_storage != "client" or len(PRICING.list_regions()) == 1,
+    "PRICING_REGIONS",
+    "several regions need CART_GUEST_STORAGE=server: a cart in the browser knows one currency.",
+)
 API = load(ApiConf, os.environ, prefix="API_")
 WATCH = load(WatchConf, os.environ, prefix="WATCH_")
 
@@ -96,6 +101,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "shop.core.web.middleware.LazyMessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "pricing.regions.visitors_region",
     # After a sign-in or sign-out the answer tells the browser about its cart.
     "cart.middleware.cart_cookies",
 ]

@@ -10,8 +10,10 @@ import pytest
 import yaml
 from django.core.management import call_command
 from django.urls import URLPattern, URLResolver, get_resolver
+from pytest_django import Settings
 
 from cart import recorder
+from pricing.conf import PricingConf
 from shop.accounts.models import User
 from shop.api.problem_pages import refusals
 from shop.api.schema import schema
@@ -19,6 +21,7 @@ from shop.core.problem_codes import EDGE
 from tests.api.helpers import Api, assert_problem, sell
 from tests.api.test_codes import make_code
 from tests.journeys.test_api_guest_buys import fill_in, pay, start
+from tests.pricing.helpers import REGIONS
 
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
 UNDESCRIBED = {"/api/v1/schema", "/api/v1/webhooks/{provider}"}
@@ -74,7 +77,7 @@ def assert_described(response: Any, method: str, path: str) -> None:
     jsonschema.Draft202012Validator(root, format_checker=jsonschema.FormatChecker()).validate(response.json())
 
 
-def test_what_is_answered_is_as_described(db: None) -> None:  # noqa: PLR0915 - one walk through every address
+def test_what_is_answered_is_as_described(db: None, settings: Settings) -> None:  # noqa: PLR0915 - one walk through every address
     sell("MUG-1", price=1400, on_hand=4)
     sell("MUG-2", price=600, on_hand=0)
     sell("OLD-1", is_sellable=False)
@@ -87,6 +90,8 @@ def test_what_is_answered_is_as_described(db: None) -> None:  # noqa: PLR0915 - 
         seen.append((response, method, f"/api/v1/{template}"))
         return response
 
+    settings.PRICING = PricingConf(regions=REGIONS)
+    ask("GET", "regions", "regions")
     ask("GET", "skus", "skus")
     ask("GET", "skus?ids=MUG-1,MUG-2,OLD-1", "skus")
     ask("GET", "skus/MUG-2", "skus/{sku_id}")
@@ -96,6 +101,8 @@ def test_what_is_answered_is_as_described(db: None) -> None:  # noqa: PLR0915 - 
     ask("POST", "cart/items", "cart/items", {"sku_id": "MUG-1", "quantity": 1}, key=True)
     ask("PATCH", "cart", "cart", {"items": [{"sku_id": "MUG-1", "quantity": 9}]}, Prefer="handling=lenient")
     ask("GET", "cart?expand=page", "cart")
+    ask("PUT", "cart/region?expand=page", "cart/region", {"region": "eu"})
+    ask("PUT", "cart/region", "cart/region", {"region": "uk"})
     ask("GET", "cart/count", "cart/count")
     make_code()
     ask("PUT", "cart/codes/WELCOME10?expand=totals", "cart/codes/{code}")

@@ -106,6 +106,7 @@ def test_bought_lines_that_stand_in_the_live_cart_are_found_and_taken_out(cart_r
         ref=ref,
         content_version=cart.content_version,
         lines=cart.lines,
+        currency="GBP",
         order_number=new_id("ord"),
     )
     ((_, said),) = found()

@@ -18,7 +18,9 @@ pytestmark = pytest.mark.django_db
 
 def _order(ref: CartRef, cart: Cart, number: str = "ord_1") -> None:
     with transaction.atomic():
-        services.convert_record(ref=ref, content_version=cart.content_version, lines=cart.lines, order_number=number)
+        services.convert_record(
+            ref=ref, content_version=cart.content_version, lines=cart.lines, order_number=number, currency="GBP"
+        )
 
 
 def test_clearing_takes_what_was_ordered_and_leaves_what_was_added_since() -> None:
@@ -77,7 +79,7 @@ def test_converting_works_before_the_recorder_ever_saw_the_cart() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_converting_outside_a_transaction_is_a_mistake() -> None:
     with pytest.raises(TransactionManagementError):
-        services.convert_record(ref=customer(), content_version=1, lines=(), order_number="ord_1")
+        services.convert_record(ref=customer(), content_version=1, lines=(), order_number="ord_1", currency="GBP")
 
 
 def test_bought_lines_never_come_back_when_redis_loses_the_cart(cart_redis: redis.Redis) -> None:

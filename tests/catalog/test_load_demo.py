@@ -119,7 +119,7 @@ def test_what_is_missing_is_added() -> None:
     Price.objects.all().delete()
 
     assert load() == "Loaded 0 products, stock of 0 SKUs and 1 people.\n"
-    assert Price.objects.count() == Sku.objects.count()
+    assert Price.objects.count() == 2 * Sku.objects.count()  # in two currencies
 
 
 def test_it_refuses_to_run_in_production(settings: Any) -> None:

@@ -58,10 +58,13 @@ def test_without_a_named_total_only_a_rise_asks(was: int, now: int) -> None:
     assert rules.must_be_agreed(quote(now), changes, None) == (now > was)
 
 
-def test_a_line_never_shown_and_one_in_another_currency_have_no_change() -> None:
+def test_a_line_never_shown_has_no_change_and_one_in_another_currency_has_one_that_is_no_rise() -> None:
     assert rules.price_changes(quote(5), {}, {}) == ()
     assert rules.price_changes(quote(5), {"A": None}, {}) == ()
-    assert rules.price_changes(quote(5), {"A": Money(4, "USD")}, {}) == ()
+    (change,) = rules.price_changes(quote(5), {"A": Money(4, "USD")}, {})
+    assert (change.was, change.now) == (Money(4, "USD"), Money(5, "GBP"))
+    assert not rules.must_be_agreed(quote(5), (change,), None)
+    assert rules.must_be_agreed(quote(5), (change,), 5, is_other_currency=True)
 
 
 def test_the_first_contradiction_is_named_and_equal_claims_have_none() -> None:

@@ -15,3 +15,7 @@ def check_shop(*arguments: str) -> str:
     except CommandError as error:
         return f"{out.getvalue()}{error}"
     return out.getvalue()
+
+
+REGIONS = "uk=United Kingdom:GBP:GB,IM; eu=Europe:EUR:DE,FR"
+"""A shop in two currencies, for `PRICING_REGIONS`."""

@@ -100,7 +100,11 @@ def test_a_worker_waits_for_an_order_that_has_begun_and_then_sees_it() -> None:
     def convert() -> None:
         """Do to the cart's record what the order's transaction does, which inserts the order before it commits."""
         carts.convert_record(
-            ref=CartRef("u", str(user.pk)), content_version=record.content_version, lines=[], order_number="ord_1"
+            ref=CartRef("u", str(user.pk)),
+            content_version=record.content_version,
+            lines=[],
+            order_number="ord_1",
+            currency="GBP",
         )
         CartRecord.objects.filter(pk=record.pk).update(state="merged")
 

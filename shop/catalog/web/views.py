@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from inventory import selectors as inventory
+from pricing import regions
 from pricing import selectors as pricing
 from shop.catalog import pictures
 from shop.catalog import selectors as catalog
@@ -33,10 +35,20 @@ def _page_number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else 1  # noqa: PLR2004 - digits
 
 
-class ProductListView(PageView):
-    """The list of products, with search and categories."""
+class RegionalView(PageView):
+    """A public page with prices: what a cache keeps of it is of one region."""
 
     cache_control = PUBLIC
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # noqa: ANN401 - Django's
+        """Answer, and say who may keep it."""
+        response = super().dispatch(request, *args, **kwargs)
+        regions.say_cached_by_region(request, response)
+        return response
+
+
+class ProductListView(RegionalView):
+    """The list of products, with search and categories."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show one page of it."""
@@ -46,7 +58,7 @@ class ProductListView(PageView):
             query=query, page=max(1, _page_number(request.GET.get("page", ""))), category=category
         )
         sku_ids = [sku.sku_id for product in page.products for sku in product.skus]
-        prices = pricing.current_prices(sku_ids=sku_ids, currency=settings.PRICING.currency, now=clock.now())
+        prices = pricing.current_prices(sku_ids=sku_ids, currency=regions.current().currency, now=clock.now())
         stock = inventory.availability(sku_ids=sku_ids)
         context = {
             "heading": category or (_("Search results") if query else _("All products")),
@@ -69,17 +81,15 @@ class ProductListView(PageView):
         return render(request, "catalog/list.html", context)
 
 
-class ProductView(PageView):
+class ProductView(RegionalView):
     """One product with its SKUs."""
-
-    cache_control = PUBLIC
 
     def get(self, request: HttpRequest, slug: str) -> HttpResponse:
         """Show it; `?sku=` chooses one of its SKUs, `?quantity=` fills in a number."""
         product = catalog.get_product(slug=slug)
         skus = tuple(sku for sku in product.skus if sku.is_sellable)
         sku_ids = [sku.sku_id for sku in skus]
-        prices = pricing.current_prices(sku_ids=sku_ids, currency=settings.PRICING.currency, now=clock.now())
+        prices = pricing.current_prices(sku_ids=sku_ids, currency=regions.current().currency, now=clock.now())
         stock = inventory.availability(sku_ids=sku_ids)
         # A product of which nothing is sold any more still has a page: links to it are in carts, orders and mails.
         choices = [sku_choice(sku, prices, stock) for sku in skus or product.skus]

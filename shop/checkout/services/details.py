@@ -11,6 +11,7 @@ from babel import Locale
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
 
+from pricing import regions
 from shop.checkout import models, selectors
 from shop.checkout.errors import CheckoutChangedError
 from shop.checkout.services import rows
@@ -120,7 +121,7 @@ def _fill(row: models.Checkout, details: Mapping[str, str | bool]) -> None:
         address["country"] = address["country"].upper()
         if address["country"] not in WITHOUT_POSTCODES:
             address["postcode"] = address["postcode"].upper()
-        errors.extend(_address_errors(address))
+        errors.extend(_address_errors(address, countries_of(row.currency)))
         row.address = address
     if "consent_reminders" in details:
         row.consent_reminders = details["consent_reminders"] is True
@@ -128,16 +129,21 @@ def _fill(row: models.Checkout, details: Mapping[str, str | bool]) -> None:
         raise RejectedError(errors=tuple(errors))
 
 
-def _address_errors(address: Mapping[str, str]) -> list[ErrorDetail]:
+def countries_of(currency: str) -> frozenset[str]:
+    """List where a checkout in this currency may be sent."""
+    return regions.countries_of(currency) or COUNTRIES
+
+
+def _address_errors(address: Mapping[str, str], countries: frozenset[str]) -> list[ErrorDetail]:
     errors = []
     for name, limit in ADDRESS_FIELDS.items():
-        code = _field_code(name, address[name], limit, address["country"])
+        code = _field_code(name, address[name], limit, address["country"], countries)
         if code:
             errors.append(ErrorDetail(f"/shipping_address/{name}", code, {"limit": limit}))
     return errors
 
 
-def _field_code(name: str, text: str, limit: int, country: str) -> str:
+def _field_code(name: str, text: str, limit: int, country: str, countries: frozenset[str]) -> str:
     """Say what is wrong with one field of an address: a stable code, empty if nothing is."""
     if not text:
         is_needed = name not in OPTIONAL_FIELDS and not (name == "postcode" and country in WITHOUT_POSTCODES)
@@ -147,7 +153,7 @@ def _field_code(name: str, text: str, limit: int, country: str) -> str:
     if not is_typed_text(text):
         return "invalid_characters"
     if name == "country":
-        return "" if text in COUNTRIES else "country_unknown"
+        return "" if text in countries else "country_not_in_region" if text in COUNTRIES else "country_unknown"
     if name == "postcode":
         return "" if POSTCODES.get(country, ANY_POSTCODE).fullmatch(text) else "postcode_invalid"
     return ""

@@ -139,7 +139,7 @@ def _follow(checkout_id: str, principal: Principal, cart: Cart, now: datetime) -
     if not kept:
         rows.end(row, state=CheckoutState.CANCELLED, cause="cart_emptied", now=now)
         return True
-    if kept == wanted:  # the checkout holds all of the cart again, and nothing else
+    if kept == wanted and cart.currency == row.currency:  # the checkout holds all of the cart again, and nothing else
         row.cart_version, row.cart_content_version = cart.version, cart.content_version
         row.save(update_fields=["cart_version", "cart_content_version"])
     if kept == bought:

@@ -154,6 +154,7 @@ def _place(locked: Locked, now: datetime, capture_at: datetime | None) -> str:
         content_version=checkout.cart_content_version,
         lines=lines,
         order_number=number,
+        currency=checkout.currency,
     )
     rows.finish_uses(checkout, order_number=number)
     note_charged(checkout, lines, order_number=number)

@@ -23,6 +23,7 @@ from shop.checkout.errors import (
 from shop.checkout.gateways import gateway
 from shop.checkout.selectors.checkouts import LINES, QuotedLine, read_lines
 from shop.checkout.services import rows
+from shop.checkout.services.details import countries_of
 from shop.checkout.services.keeping import follow_cart
 from shop.checkout.services.outcomes import FREE
 from shop.checkout.services.quoting import Offer, freeze, frozen_quote, note_shown, offer, requote, shown_in_checkout
@@ -89,8 +90,11 @@ def pay(
     expected_total: int,
     key: str,
     now: datetime,
+    expected_currency: str = "",
 ) -> PaymentView:
     """Pay a checkout: `expected_total` (minor units) is what the shopper saw on the button.
+
+    `expected_currency` is what they saw it in; empty: the checkout's.
 
     One request pays: the state moves open → paying by one conditional update, and the payment's row is committed
     before the provider is asked. The same `key` leads to the same payment; a checkout that is already ordered answers
@@ -123,6 +127,8 @@ def pay(
     rows.require_open(row)
     if row.total_minor:
         _require_method(method, provider_token)
+    if expected_currency not in ("", row.currency):
+        raise PriceChangedError(frozen_quote(row), ())
     _require_complete(row)
     cart = carts.get_cart(ref=rows.ref_of(row.owner))
     if follow_cart(row, cart, principal=principal, now=now):
@@ -172,7 +178,13 @@ def _require_method(method: str, provider_token: str) -> None:
 
 
 def _require_complete(row: models.Checkout) -> None:
-    missing = (("/email", "email_missing", not row.email), ("/shipping_address", "address_missing", not row.address))
+    is_elsewhere = bool(row.address) and row.address["country"] not in countries_of(row.currency)
+    missing = (
+        ("/email", "email_missing", not row.email),
+        ("/shipping_address", "address_missing", not row.address),
+        # Typed before another region was chosen.
+        ("/shipping_address/country", "country_not_in_region", is_elsewhere),
+    )
     errors = tuple(ErrorDetail(pointer, code) for pointer, code, is_missing in missing if is_missing)
     if errors:
         raise CheckoutIncompleteError(errors=errors)
@@ -187,7 +199,7 @@ def _require_agreed(
     """
     if not cart.is_copy and cart.content_version != row.cart_content_version:
         wanted = {line.sku_id: line.quantity for line in cart.lines}
-        if wanted != {line.sku_id: line.quantity for line in lines}:
+        if cart.currency != row.currency or wanted != {line.sku_id: line.quantity for line in lines}:
             shown = {line.sku_id: line.price_at_add for line in cart.lines} | shown_in_checkout(row, lines)
             present = offer(
                 wanted=cart.lines,

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cart.types import CartLine
+from pricing import regions
 from pricing import selectors as pricing
 from pricing import services as pricing_services
 from pricing.types import Demand, PriceQuote, QuoteLine, read_discounts, read_reductions
 from shop.catalog import selectors as catalog
+from shop.catalog.types import SkuCard
 from shop.checkout import models, rules
 from shop.checkout.errors import LineUnavailableError, PriceChangedError
 from shop.checkout.selectors import pointer
@@ -35,12 +37,21 @@ class Offer:
     code_ids: tuple[int, ...] = ()
     """The codes that were looked at."""
 
-    def require_agreed(self, accepted_total: int | None, *, shown_total: int | None = None) -> None:
+    elsewhere: frozenset[str] = frozenset()
+    """SKUs that were added in another currency."""
+
+    def require_agreed(
+        self, accepted_total: int | None, *, shown_total: int | None = None, is_other_currency: bool = False
+    ) -> None:
         """Refuse a rise that the shopper has not agreed to; `shown_total` is what they saw last for the same lines.
+
+        With `is_other_currency` both were in another currency, and nothing was agreed to.
 
         :raises PriceChangedError: if it has to be agreed to; carries this quote.
         """
-        if rules.must_be_agreed(self.quote, self.changes, accepted_total, shown_total=shown_total):
+        if rules.must_be_agreed(
+            self.quote, self.changes, accepted_total, shown_total=shown_total, is_other_currency=is_other_currency
+        ):
             raise PriceChangedError(self.quote, self.changes)
 
 
@@ -80,7 +91,7 @@ def offer(
     gone = [
         ErrorDetail(
             pointer(line.sku_id),
-            "no_longer_sold",
+            "not_in_region" if _is_elsewhere(cards.get(line.sku_id)) else "no_longer_sold",
             {"sku_id": line.sku_id, "title": titles.get(line.sku_id, line.sku_id)},
         )
         for line in wanted
@@ -105,6 +116,7 @@ def offer(
         ),
         changes=rules.price_changes(quote, shown, titles),
         code_ids=tuple(code_ids),
+        elsewhere=frozenset(line.sku_id for line in wanted if _was_added_elsewhere(line, currency)),
     )
 
 
@@ -115,6 +127,7 @@ def note_shown(
     pricing_services.log_deltas(
         quote=fresh.quote,
         added={line.sku_id: line.price_at_add_minor for line in fresh.lines},
+        elsewhere=fresh.elsewhere,
         stages=["shown"],
         owner=owner,
         cart_content_version=cart_content_version,
@@ -133,7 +146,8 @@ def note_charged(row: models.Checkout, lines: Sequence[Quoted], *, order_number:
         cart_content_version=row.cart_content_version,
         checkout_id=row.checkout_id,
         order_number=order_number,
-        is_first=row.quote_number == 1,
+        # Without a price at add a line may have been noted for its currency alone.
+        is_first=row.quote_number == 1 and all(line.price_at_add_minor is not None for line in lines),
     )
 
 
@@ -148,6 +162,7 @@ def agree(row: models.Checkout, fresh: Offer, *, now: datetime) -> None:
     pricing_services.log_deltas(
         quote=fresh.quote,
         added={line.sku_id: line.price_at_add_minor for line in fresh.lines},
+        elsewhere=fresh.elsewhere,
         stages=["shown", "acknowledged"],
         owner=row.owner,
         cart_content_version=row.cart_content_version,
@@ -203,6 +218,16 @@ def frozen_quote(row: models.Checkout, known: Sequence[Quoted] | None = None) ->
         discounts=read_discounts(row.discounts, row.currency),
         reductions=read_reductions(row.reductions),
     )
+
+
+def _is_elsewhere(card: SkuCard | None) -> bool:
+    """Tell of a SKU without a price whether it is sold all the same: in another region."""
+    return card is not None and card.is_sellable and regions.are_many()
+
+
+def _was_added_elsewhere(line: Wanted, currency: str) -> bool:
+    price = line.price_at_add if isinstance(line, CartLine) else None
+    return price is not None and price.currency != currency
 
 
 def _price_at_add(line: Wanted, currency: str) -> int | None:

@@ -83,6 +83,7 @@ def start_checkout(
     now: datetime,
     email: str = "",
     shown_total: int | None = None,
+    shown_currency: str = "",
     network_address: str = "",
 ) -> tuple[CheckoutView, bool]:
     """Begin to buy what is in the cart, or go on with the checkout that is open; tell whether one came into being.
@@ -91,7 +92,8 @@ def start_checkout(
     acknowledged in the cart, else the price at add.
     A fall is applied. A rise needs `accepted_total` (minor units) at least as high as the new total; until then
     nothing is reserved. So does a total above `shown_total`, the one that the shopper saw when they asked, and a code
-    that takes nothing off. Then all lines are reserved for the checkout, all or nothing.
+    that takes nothing off, and another currency than that of the open checkout, or than `shown_currency`, which the
+    totals are in (empty: the cart's). Then all lines are reserved for the checkout, all or nothing.
 
     An owner has one open checkout. If the cart changed since, that one takes over the cart's lines and its reservation
     is adjusted by the difference, its end unmoved. If the cart did not change and the price lock holds, the frozen
@@ -123,7 +125,13 @@ def start_checkout(
         hoarding.require_room(network_address=network_address, units=units, now=now)
     known = next((one for one in live if one.row is row), None)
     fresh = _quote(
-        known=known, cart=cart, accepted_total=accepted_total, shown_total=shown_total, email=address, now=now
+        known=known,
+        cart=cart,
+        accepted_total=accepted_total,
+        shown_total=shown_total,
+        shown_currency=shown_currency,
+        email=address,
+        now=now,
     )
     start = _Start(
         cart=cart,
@@ -193,6 +201,7 @@ def _quote(
     cart: Cart,
     accepted_total: int | None,
     shown_total: int | None,
+    shown_currency: str,
     email: str,
     now: datetime,
 ) -> Offer | None:
@@ -202,6 +211,7 @@ def _quote(
     """
     shown = {line.sku_id: line.price_at_add for line in cart.lines}
     shown |= acknowledged_prices(cart.acknowledged, cart.currency)
+    is_other_currency = shown_currency not in ("", cart.currency)
     row = known.row if known else None
     if row is not None and known is not None:
         bought = {line.sku_id: line.quantity for line in known.lines}
@@ -210,12 +220,14 @@ def _quote(
         is_too_dear = accepted_total is not None and accepted_total < row.total_minor
         if is_same and row.lock_expires_at > now and not is_too_dear:
             return None
+        shown |= shown_in_checkout(row, known.lines)
         if row.currency == cart.currency:
-            shown |= shown_in_checkout(row, known.lines)
             shown_total = row.total_minor if shown_total is None and bought == wanted else shown_total
+        elif accepted_total is None:
+            is_other_currency = True
     fresh = _offer(cart, shown, (row.email if row else "") or email, now)
     try:
-        fresh.require_agreed(accepted_total, shown_total=shown_total)
+        fresh.require_agreed(accepted_total, shown_total=shown_total, is_other_currency=is_other_currency)
     except PriceChangedError:
         owner, checkout_id = cart.ref.owner if cart.ref else "", row.checkout_id if row else ""
         note_shown(fresh, owner=owner, cart_content_version=cart.content_version, checkout_id=checkout_id)

@@ -11,7 +11,7 @@ from django.utils.translation import get_language, to_locale
 from django.utils.translation import gettext as _
 
 from shop.checkout.conf import conf
-from shop.checkout.services.details import COUNTRIES
+from shop.checkout.services.details import COUNTRIES, countries_of
 from shop.checkout.types import CheckoutView
 from shop.core.errors import RejectedError
 from shop.core.words import detail_words
@@ -68,7 +68,7 @@ def known(checkout: CheckoutView) -> dict[str, str]:
     address = checkout.address
     values = {
         "email": checkout.email,
-        "country": DEFAULT_COUNTRY,
+        "country": _default_country(checkout.currency),
         "consent_reminders": "on" if checkout.consent_reminders else "",
     }
     if address:
@@ -81,8 +81,8 @@ def errors(refusal: RejectedError) -> dict[str, str]:
     return {detail.pointer.rsplit("/", 1)[-1]: detail_words(detail) for detail in refusal.errors}
 
 
-def fields(typed: Mapping[str, str], wrong: Mapping[str, str]) -> list[Field]:
-    """Build the form's fields in order."""
+def fields(typed: Mapping[str, str], wrong: Mapping[str, str], *, currency: str) -> list[Field]:
+    """Build the form's fields in order; `currency` is the checkout's, whose region says where it can be sent."""
 
     def field(name: str, label: str, autocomplete: str, **more: object) -> Field:
         return Field(name, label, typed.get(name, ""), wrong.get(name, ""), autocomplete, **more)  # type: ignore[arg-type]  # its own fields
@@ -94,18 +94,23 @@ def fields(typed: Mapping[str, str], wrong: Mapping[str, str]) -> list[Field]:
         field("line2", _("Address, second line"), "address-line2", is_optional=True),
         field("city", _("Town or city"), "address-level2"),
         field("postcode", _("Postcode"), "postal-code", is_short=True),
-        field("country", _("Country"), "country", choices=_countries()),
+        field("country", _("Country"), "country", choices=_countries(countries_of(currency))),
     ]
 
 
 def country_name(code: str) -> str:
     """Name a country in the active language."""
-    return dict(_countries()).get(code, code)
+    return dict(_countries(COUNTRIES)).get(code, code)
 
 
-def _countries() -> tuple[tuple[str, str], ...]:
+def _default_country(currency: str) -> str:
+    countries = countries_of(currency)
+    return DEFAULT_COUNTRY if DEFAULT_COUNTRY in countries else min(countries)
+
+
+def _countries(codes: frozenset[str]) -> tuple[tuple[str, str], ...]:
     names = Locale.parse(to_locale(get_language() or "en")).territories
-    pairs = [(code, name) for code, name in names.items() if code in COUNTRIES]
+    pairs = [(code, name) for code, name in names.items() if code in codes]
     return tuple(sorted(pairs, key=lambda pair: pair[1]))
 
 

@@ -30,7 +30,7 @@ from shop.checkout.web.base import (
     read_token,
     step_url,
 )
-from shop.checkout.web.starting import ask_agreement, read_amount
+from shop.checkout.web.starting import ask_agreement, read_amount, read_currency
 from shop.checkout.web.steps import render_review
 from shop.core import clock
 from shop.core.errors import BusyError, Refusal
@@ -67,6 +67,7 @@ class PayView(CheckoutPageView):
                 method=conf().gateway,
                 provider_token=read_token(request, checkout_id) or forms.ways()[0],
                 expected_total=-1 if total is None else total,
+                expected_currency=read_currency(request),
                 key=key,
                 now=clock.now(),
             )

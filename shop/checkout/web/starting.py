@@ -33,10 +33,21 @@ def read_amount(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _TOTAL_DIGITS else None
 
 
+def read_currency(request: HttpRequest) -> str:
+    """Read what the amounts of a page's form are in; empty if it does not say."""
+    return request.POST.get("currency", "")[:3]
+
+
 def ask_agreement(request: HttpRequest, refusal: PriceChangedError, *, back: str) -> HttpResponse:
     """Show what changed, line by line, with “Continue at …”. Nothing was reserved or charged."""
     codes_off = [code_off_words(off) for off in refusal.quote.codes_off]
-    context = {"quote": refusal.quote, "changes": refusal.changes, "codes_off": codes_off, "back": back}
+    context = {
+        "quote": refusal.quote,
+        "changes": refusal.changes,
+        "codes_off": codes_off,
+        "back": back,
+        "is_other_currency": any(change.was.currency != change.now.currency for change in refusal.changes),
+    }
     return render(request, "checkout/agree.html", context, status=409)
 
 
@@ -62,6 +73,7 @@ class StartView(CheckoutPageView):
                 accepted_total=read_amount(request.POST.get("accepted_total", "")),
                 expected_cart_version=None,
                 shown_total=read_amount(request.POST.get("shown_total", "")),
+                shown_currency=read_currency(request),
                 now=clock.now(),
                 network_address=network_address(request),
             )

@@ -66,7 +66,7 @@ class DeliveryView(CheckoutPageView):
         *,
         status: int = 200,
     ) -> HttpResponse:
-        fields = forms.fields(typed, errors)
+        fields = forms.fields(typed, errors, currency=checkout.currency)
         context = {
             "fields": fields,
             "errors": [field for field in fields if field.error],

@@ -32,6 +32,8 @@ CUSTOMERS = (
     ("mary@example.com", "Mary", "Somerville"),
 )
 PASSWORD = "trolley-demo"  # noqa: S105 - for made-up people; the command refuses to run in production
+CURRENCIES = ("GBP", "EUR")
+"""Those of the demo's regions; a shop with one region never looks at the second."""
 OPENED_AT = datetime(2025, 1, 1, tzinfo=UTC)
 CANDLES = ("beeswax-candle", "fig-candle", "rosemary-candle", "unscented-candle", "cedar-candle")
 SPOILED = 6
@@ -88,13 +90,16 @@ def _add_products(products: Iterable[DemoProduct]) -> int:
 
 
 def _add_prices_and_stock(skus: list[DemoSku], shown: Callable[[Iterable[DemoSku], str], Iterable[DemoSku]]) -> int:
-    currency = settings.PRICING.currency
     sku_ids = [sku.sku_id for sku in skus]
-    priced = prices.current_prices(sku_ids=sku_ids, currency=currency, now=clock.now())
-    pricing.set_prices(
-        prices={sku.sku_id: Money(sku.unit_price_minor, currency) for sku in skus if sku.sku_id not in priced},
-        valid_from=OPENED_AT,
-    )
+    for currency in CURRENCIES:
+        priced = prices.current_prices(sku_ids=sku_ids, currency=currency, now=clock.now())
+        missing_prices = {
+            sku.sku_id: Money(_price_in(currency, sku.unit_price_minor), currency)
+            for sku in skus
+            if sku.sku_id not in priced
+        }
+        if missing_prices:
+            pricing.set_prices(prices=missing_prices, valid_from=OPENED_AT)
     stocked = stock.list_stocked(sku_ids=sku_ids)
     missing = [sku for sku in skus if sku.sku_id not in stocked]
     for sku in shown(missing, "Stock"):
@@ -107,11 +112,15 @@ def _add_prices_and_stock(skus: list[DemoSku], shown: Callable[[Iterable[DemoSku
     return len(missing)
 
 
+def _price_in(currency: str, pence: int) -> int:
+    """Give a price that a shop would ask: in euros about a sixth more, to the next 50 cents below a whole one."""
+    return pence if currency == settings.PRICING.currency else (pence * 117 + 2_500) // 5_000 * 50
+
+
 def _add_promotions() -> None:
     """Start three promotions, and publish two codes: one that anybody may use, and one that goes to the first order."""
     if prices.has_promotions():
         return
-    currency = settings.PRICING.currency
 
     def add(name: str, kind: ReductionKind, value: int, **more: Any) -> int:  # noqa: ANN401 - fields of a promotion
         promotion = pricing.NewPromotion(name=name, kind=kind, value=value, valid_from=OPENED_AT, **more)
@@ -119,7 +128,8 @@ def _add_promotions() -> None:
 
     add("Bathroom week", ReductionKind.PERCENT, 15, categories=("Bathroom",), priority=10)
     add("Candles: 3 for 2", ReductionKind.BUY_X_GET_Y, 2, free=1, products=CANDLES)
-    add("Large cart", ReductionKind.AMOUNT, 1_000, currency=currency, minimum_minor=15_000, priority=-10)
+    for currency in CURRENCIES:
+        add("Large cart", ReductionKind.AMOUNT, 1_000, currency=currency, minimum_minor=15_000, priority=-10)
     welcome = add("Welcome", ReductionKind.PERCENT, 10, combines=Combining.PROMOTIONS, needs_code=True)
     pricing.publish_code(promotion_id=welcome, code="WELCOME10", valid_from=OPENED_AT)
     once = add("First come", ReductionKind.PERCENT, 20, combines=Combining.PROMOTIONS, needs_code=True)

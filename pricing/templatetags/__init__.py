@@ -1,0 +1,1 @@
+"""Tags of pricing for the shop's pages."""
