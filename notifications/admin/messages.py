@@ -16,7 +16,7 @@ from notifications import mail, services
 from notifications.models import Message
 from notifications.types import Scope
 from shop.core import clock
-from shop.core.staff import ReadOnlyAdmin
+from shop.core.staff import ReadOnlyAdmin, change_page
 
 # A mail is shown as a document of its own that may run and load nothing.
 MAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -45,7 +45,7 @@ class MessageAdmin(ReadOnlyAdmin):
             return format_html('<a href="{}">{}</a>', url, gettext("cart left"))
         name = "order" if message.order_number else "payment"
         subject = message.order_number or message.payment_id
-        return format_html('<a href="{}">{}</a>', reverse(f"admin:checkout_{name}_change", args=[subject]), subject)
+        return format_html('<a href="{}">{}</a>', change_page(f"checkout_{name}", subject), subject)
 
     def has_resend_permission(self, request: HttpRequest) -> bool:
         """Tell who may send failed messages again."""

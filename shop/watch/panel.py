@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
 from cart.wanting import count_wanted
+from inventory import selectors as stock
 from inventory import services as inventory
 from inventory.messages import RELEASE_WORDS
 from inventory.services.adjusting import MAX_ON_HAND, NOTE_MAX_LENGTH
@@ -137,12 +138,13 @@ def _act(request: HttpRequest, sku_id: str, what: str, entered: dict[str, Any]) 
     """Call the service."""
     match what:
         case "release":
-            reason = ReleaseReason(entered["reason"])
-            view = inventory.release_by_staff(
-                reservation_id=entered["reservation"],
-                reason=reason,
-                may_force=request.user.has_perm("inventory.force_release"),
-            )
+            reason, may_force = ReleaseReason(entered["reason"]), request.user.has_perm("inventory.force_release")
+            held = stock.get_reservation(reservation_id=entered["reservation"])
+            is_pinned = held.pinned_until is not None and held.pinned_until > clock.now()
+            # Who may only force has the reservations of payments for a business, and no others.
+            if not is_pinned and not request.user.has_perm("inventory.release_reservation"):
+                raise PermissionDenied
+            view = inventory.release_by_staff(reservation_id=held.reservation_id, reason=reason, may_force=may_force)
             units = ", ".join(f"{line.quantity} × {line.sku_id}" for line in view.lines)
             told = gettext("Released: %(units)s.") % {"units": units}
             note = f"Released ({reason.value}) {units}: {entered['note']}"

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from shop.core import clock
 from shop.core.money import Money
+from shop.core.staff import change_page
 from shop.watch import attention, figures
 from shop.watch.figures import Day, Figures
 
@@ -132,7 +133,7 @@ class ShopAdminSite(admin.AdminSite):
 def _hit(request: HttpRequest, label: str, row: Model) -> Hit:
     if label == "catalog.sku" and request.user.has_perm("inventory.view_stockitem"):
         return Hit(reverse("stock_availability", args=[row.serializable_value("sku_id")]), str(row))
-    return Hit(reverse(f"admin:{label.replace('.', '_')}_change", args=[row.pk]), str(row))
+    return Hit(change_page(label.replace(".", "_"), row.pk), str(row))
 
 
 def _dashboard(request: HttpRequest) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client
+from django.urls import resolve
 
 from shop.checkout.models import Order
+from shop.core.staff import change_page
 from tests.checkout.helpers import make_sku, pay, ready
 
 pytestmark = pytest.mark.django_db
@@ -32,21 +35,27 @@ def staff(client: Client) -> Client:
 def test_what_names_one_row_opens_it(staff: Client, order: Order) -> None:
     for term, url in {
         "MUG": "/admin/availability/MUG/",
-        order.number: f"/admin/checkout/order/{order.pk}/change/",
-        order.checkout_id: f"/admin/checkout/checkout/{order.checkout_id}/change/",
-        order.payment_id: f"/admin/checkout/payment/{order.payment_id}/change/",
+        order.number: change_page("checkout_order", order.pk),
+        order.checkout_id: change_page("checkout_checkout", order.checkout_id),
+        order.payment_id: change_page("checkout_payment", order.payment_id),
     }.items():
         response = staff.post(FIND, {"q": f" {term} "})
         assert (response.status_code, response["Location"]) == (302, url)
         assert staff.get(url).status_code == 200
 
 
+@pytest.mark.parametrize("key", ["ord_23REM0BMHP", "chk_5FX", "pay_3A0", "res_ABC"])
+def test_an_address_of_a_page_leads_back_to_its_row(key: str) -> None:
+    page = resolve(change_page("checkout_order", key))
+    assert unquote(page.kwargs["object_id"]) == key
+
+
 def test_a_mail_address_is_found_in_all_lists_and_stands_in_no_address(staff: Client, order: Order) -> None:
     response = staff.post(FIND, {"q": order.email})
     text = response.content.decode()
     assert response.status_code == 200
-    assert f"/admin/checkout/order/{order.pk}/change/" in text
-    assert f"/admin/checkout/checkout/{order.checkout_id}/change/" in text
+    assert change_page("checkout_order", order.pk) in text
+    assert change_page("checkout_checkout", order.checkout_id) in text
     assert f"={order.email}" not in text
 
 

@@ -19,6 +19,8 @@ LISTS = {
     "inventory/stockitem/": {"Support", "Stock", "Finance", "Auditor"},
     "inventory/stockitem/import/": {"Stock"},
     "inventory/stockentry/": {"Support", "Stock", "Finance", "Auditor"},
+    "inventory/location/": {"Stock"},
+    "inventory/locationstock/": {"Support", "Stock", "Finance", "Auditor"},
     "inventory/reservation/": {"Support", "Stock", "Finance", "Auditor"},
     "availability/MUG/": {"Support", "Stock", "Finance", "Auditor"},
     "watch/alert/": {"Support", "Stock", "Finance", "Auditor"},
@@ -67,7 +69,7 @@ def test_a_group_sees_its_pages_and_no_others(group: str) -> None:
 
 @pytest.mark.parametrize(
     ("group", "release", "repair"),
-    [("Support", 302, 403), ("Stock", 403, 302), ("Finance", 302, 403), ("Auditor", 403, 403), ("Marketing", 403, 403)],
+    [("Support", 302, 403), ("Stock", 403, 302), ("Finance", 403, 403), ("Auditor", 403, 403), ("Marketing", 403, 403)],
 )
 def test_who_may_release_and_who_may_repair(group: str, release: int, repair: int) -> None:
     make_sku("MUG")
@@ -77,6 +79,16 @@ def test_who_may_release_and_who_may_repair(group: str, release: int, repair: in
     asked = {"do": "release", "reservation": view.reservation_id, "reason": "asked"}
     assert client.post(url, asked).status_code == release
     assert client.post(url, {"do": "repair"}).status_code == repair
+
+
+@pytest.mark.parametrize(("group", "is_released"), [("Support", False), ("Finance", True)])
+def test_who_may_release_what_is_being_paid(group: str, is_released: bool) -> None:  # noqa: FBT001 - a case
+    make_sku("MUG")
+    view = inventory.reserve(demands=demands(MUG=1), owner="chk_1")
+    inventory.pin(reservation_id=view.reservation_id, seconds=600)
+    asked = {"do": "release", "reservation": view.reservation_id, "reason": "asked"}
+    answer = member(group).post("/admin/availability/MUG/", asked)
+    assert answer.status_code == (302 if is_released else 422)
 
 
 def test_a_group_that_staff_changed_is_left_alone() -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
@@ -16,7 +15,7 @@ from shop.checkout.messages import format_money
 from shop.checkout.models import Checkout, CheckoutLine, Order, OrderLine
 from shop.core.money import Money
 from shop.core.privacy import mask_owner
-from shop.core.staff import Inline, PersonalAdmin
+from shop.core.staff import Inline, PersonalAdmin, change_page
 
 
 class BuyerAdmin(PersonalAdmin):
@@ -117,7 +116,7 @@ class CheckoutAdmin(BuyerAdmin):
             return "–"
         return format_html(
             '<a href="{}">{}</a>',
-            reverse("admin:inventory_reservation_change", args=[row.reservation_id]),
+            change_page("inventory_reservation", row.reservation_id),
             row.reservation_id,
         )
 
@@ -145,10 +144,10 @@ class OrderAdmin(BuyerAdmin):
 
     @admin.display(description=_("payment"))
     def payment_link(self, row: Order) -> str:
-        url = reverse("admin:checkout_payment_change", args=[row.payment_id])
+        url = change_page("checkout_payment", row.payment_id)
         return format_html('<a href="{}">{}</a>', url, row.payment_id)
 
     @admin.display(description=_("checkout"))
     def checkout_link(self, row: Order) -> str:
-        url = reverse("admin:checkout_checkout_change", args=[row.checkout_id])
+        url = change_page("checkout_checkout", row.checkout_id)
         return format_html('<a href="{}">{}</a>', url, row.checkout_id)

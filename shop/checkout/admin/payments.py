@@ -26,7 +26,7 @@ from shop.core import clock
 from shop.core.errors import Refusal, RejectedError
 from shop.core.money import Money
 from shop.core.privacy import mask_owner
-from shop.core.staff import ReadOnlyAdmin
+from shop.core.staff import ReadOnlyAdmin, change_page
 from shop.core.words import detail_words, words
 
 UNMATCHED_AFTER = timedelta(minutes=5)
@@ -86,8 +86,8 @@ class PaymentAdmin(ReadOnlyAdmin):
     def what(self, row: Payment) -> str:
         order = getattr(row, "order", None)
         if order is not None:
-            return format_html('<a href="{}">{}</a>', reverse("admin:checkout_order_change", args=[order.pk]), order.pk)
-        url = reverse("admin:checkout_checkout_change", args=[row.checkout_id])
+            return format_html('<a href="{}">{}</a>', change_page("checkout_order", order.pk), order.pk)
+        url = change_page("checkout_checkout", row.checkout_id)
         return format_html('<a href="{}">{}</a>', url, row.checkout_id)
 
     @admin.display(description=_("amount"), ordering="amount_minor")
@@ -119,7 +119,7 @@ class PaymentAdmin(ReadOnlyAdmin):
             raise Http404
         form = RefundForm(request.POST or None)
         if request.method == "POST" and form.is_valid() and self._refund(request, payment, form):
-            return HttpResponseRedirect(reverse("admin:checkout_payment_change", args=[payment_id]))
+            return HttpResponseRedirect(change_page("checkout_payment", payment_id))
         context = {
             **self.admin_site.each_context(request),
             "title": gettext("Refund"),
