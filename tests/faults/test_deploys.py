@@ -69,7 +69,9 @@ def test_a_web_process_that_is_asked_to_end_loses_nothing_it_acknowledged() -> N
         threads = [threading.Thread(target=shop, args=(journal, url)) for journal in journals]
         for thread in threads:
             thread.start()
+        until = time.monotonic() + 20
         while min(len(journal.acknowledged) for journal in journals) < 3:
+            assert time.monotonic() < until, "the clients got no answers"
             time.sleep(0.005)
         began = time.monotonic()
         process.process.send_signal(signal.SIGTERM)
