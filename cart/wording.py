@@ -92,7 +92,7 @@ def notice_words(notice: Notice) -> str:  # noqa: PLR0911 - a table
         case "not_in_region":
             return _("%(title)s is not sold in your region") % {"title": title}
         case "currency":
-            return _("Prices are in %(currency)s now, those of the region that you chose.") % {"currency": title}
+            return _("Prices are now in %(currency)s, for the region you chose.") % {"currency": title}
         case "merged":
             return _("We joined two carts")
         case _:

@@ -22,7 +22,7 @@ def price_words(was: Money | None, current: Money | None, *, is_saved: bool = Fa
         return ""
     if was.currency != current.currency:
         both = {"was": format_money(was), "now": format_money(current)}
-        return _("It was %(was)s in the region where you added it; in yours it is %(now)s.") % both
+        return _("It was %(was)s in the region where you added it; here it is %(now)s.") % both
     numbers = {"difference": format_money(abs(current - was)), "was": format_money(was), "now": format_money(current)}
     if current > was:
         if is_saved:

@@ -220,7 +220,7 @@ DETAIL_WORDS.update(
         "postcode_invalid": gettext_lazy("Enter a postcode of the chosen country."),
         "country_missing": gettext_lazy("Choose a country."),
         "country_unknown": gettext_lazy("Choose a country from the list."),
-        "country_not_in_region": gettext_lazy("We do not deliver there from the region that you chose."),
+        "country_not_in_region": gettext_lazy("We do not deliver there in the region you chose."),
         "not_in_region": gettext_lazy("{title} is not sold in your region. It is not in your total."),
         "too_long": gettext_lazy("Use at most {limit} characters."),
     },

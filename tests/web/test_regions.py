@@ -68,8 +68,8 @@ def test_the_cart_page_says_what_is_different_and_a_checkout_asks() -> None:
 
     shopper.open("/cart/").press("Change", region="eu")
 
-    assert shopper.sees("Prices are in EUR now, those of the region that you chose.")
-    assert shopper.sees("It was £10.00 in the region where you added it; in yours it is €13.00.")
+    assert shopper.sees("Prices are now in EUR, for the region you chose.")
+    assert shopper.sees("It was £10.00 in the region where you added it; here it is €13.00.")
     assert shopper.sees("Tea is not sold in your region. It is not in your total.")
     assert shopper.sees("€13.00")
     shopper.client.post(
