@@ -15,5 +15,5 @@ def on_customer_deleted(sender: object, *, instance: Any, **_: object) -> None: 
     services.forget_customer(user_id=instance.pk, now=clock.now())
 
 
-for _model in ("accounts.User", "accounts.Customer"):  # staff delete a customer by the second name
+for _model in ("accounts.User", "accounts.Customer"):  # Django names the model that was asked to delete
     post_delete.connect(on_customer_deleted, sender=_model, dispatch_uid=f"notifications.forget.{_model}")
