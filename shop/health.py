@@ -148,6 +148,11 @@ def _sweep(now: datetime) -> Finding:
     swept_at = inventory.last_sweep_at()
     if swept_at is None:
         return Finding(is_ok=False, detail="never ran")
-    limit = max(conf().ready_lag_seconds, 3 * settings.INVENTORY.sweep_seconds)
+    limit = sweep_limit()
     seconds = max(0.0, (now - swept_at).total_seconds())
     return Finding(is_ok=seconds <= limit, seconds=seconds, limit=limit)
+
+
+def sweep_limit() -> int:
+    """Tell for how many seconds the sweep may not have come to its end: it may miss two turns."""
+    return max(conf().ready_lag_seconds, 3 * settings.INVENTORY.sweep_seconds)

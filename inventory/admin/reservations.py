@@ -14,10 +14,10 @@ from django.utils.translation import gettext_lazy as _
 
 from inventory.models import Location, Reservation, ReservationShare, StockEntry
 from inventory.types import ReservationState
+from inventory.watching import MANY_RENEWALS
 from shop.core import clock
 from shop.core.staff import ReadOnlyAdmin
 
-MANY_RENEWALS = 3
 SOON = timedelta(minutes=2)
 
 

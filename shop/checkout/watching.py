@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shop.checkout.types import Backlog
 from shop.core.db import rows
+
+UNDECIDED_AFTER = timedelta(minutes=5)
+"""A payment without an answer for so long is for people to look at."""
 
 _STEPS = """
 SELECT count(*), count(*) FILTER (WHERE EXISTS (
@@ -20,7 +23,7 @@ SELECT count(*), count(*) FILTER (WHERE EXISTS (
 _WAITING = """
 SELECT (SELECT count(*) FROM checkout_payment WHERE state = 'review'),
        (SELECT count(*) FROM checkout_payment WHERE state IN ('created', 'processing', 'requires_action')
-           AND created_at < %(now)s - interval '5 minutes'),
+           AND created_at < %(undecided_before)s),
        (SELECT count(*) FROM checkout_refundrequest WHERE state = 'asked'),
        (SELECT count(*) FROM checkout_webhookevent WHERE state = 'parked')
 """
@@ -67,7 +70,7 @@ def count_steps(*, since: datetime, until: datetime) -> Steps:
 
 def count_waiting(*, now: datetime) -> Waiting:
     """Count what waits for a member of staff (one query)."""
-    return Waiting(*map(int, rows(_WAITING, {"now": now})[0]))
+    return Waiting(*map(int, rows(_WAITING, {"undecided_before": now - UNDECIDED_AFTER})[0]))
 
 
 def backlog(*, now: datetime) -> Backlog:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -19,9 +18,8 @@ from notifications import watching as mails
 from shop.checkout import watching as sales
 from shop.core.conf import conf
 from shop.core.errors import UnavailableError
+from shop.health import sweep_limit
 from shop.watch import selectors
-
-MANY_RENEWALS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ def _concerns(may_see: Callable[[str], bool], now: datetime) -> Iterator[Concern
         yield from _of_sales(may_see, now)
     if may_see("watch.view_alert"):
         yield from _of_alerts()
-    if may_see("inventory.view_reservation") and (number := stock.count_renewed(more_than=MANY_RENEWALS)):
+    if may_see("inventory.view_reservation") and (number := stock.count_much_renewed()):
         yield Concern(
             ngettext(
                 "%(n)d reservation renewed more than 3 times",
@@ -135,13 +133,12 @@ def list_ages(*, now: datetime) -> tuple[Age, ...]:
     """Tell how old undone work is, as `/readyz` does (three queries, one round trip to the carts' Redis)."""
     backlog, gauges = sales.backlog(now=now), stock.gauges()
     limit = conf().ready_lag_seconds
-    sweep_limit = max(limit, 3 * settings.INVENTORY.sweep_seconds)
     swept = gauges.swept_seconds
     ages = [
         Age(_("provider's messages"), backlog.webhooks_seconds, backlog.webhooks_seconds <= limit),
         Age(_("open payments"), backlog.payments_seconds, backlog.payments_seconds <= limit),
         Age(_("overdue reservations"), gauges.oldest_overdue_seconds, gauges.oldest_overdue_seconds <= limit),
-        Age(_("last sweep"), swept, swept is not None and swept <= sweep_limit),
+        Age(_("last sweep"), swept, swept is not None and swept <= sweep_limit()),
     ]
     due = notifications.oldest_due_seconds(now=now)
     ages.append(Age(_("due mails"), due, due <= limit))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -22,14 +21,13 @@ from shop.checkout.conf import conf
 from shop.checkout.messages import format_money
 from shop.checkout.models import IdempotencyRecord, Payment, RefundRequest, WebhookEvent, WebhookState
 from shop.checkout.types import PaymentState
+from shop.checkout.watching import UNDECIDED_AFTER
 from shop.core import clock
 from shop.core.errors import Refusal, RejectedError
 from shop.core.money import Money
 from shop.core.privacy import mask_owner
 from shop.core.staff import ReadOnlyAdmin, change_page
 from shop.core.words import detail_words, words
-
-UNMATCHED_AFTER = timedelta(minutes=5)
 
 
 def _staff(request: HttpRequest) -> int:
@@ -62,7 +60,7 @@ class PaymentFilter(admin.SimpleListFilter):
                 return queryset.filter(state=PaymentState.REFUND_DUE.value)
             case "waiting":
                 undecided = Q(state__in=["created", "processing", "requires_action"])
-                return queryset.filter(undecided, created_at__lt=clock.now() - UNMATCHED_AFTER)
+                return queryset.filter(undecided, created_at__lt=clock.now() - UNDECIDED_AFTER)
         return queryset
 
 
