@@ -14,8 +14,10 @@ from shop.core.db import failures_named, rows
 STEP = 10
 """Between positions, so that one can be put between two."""
 
-# Everybody who moves units changes a stock item: who has begun ends first, who comes later waits, and then sees it.
-ALL_STOCK = "LOCK TABLE inventory_stockitem IN SHARE ROW EXCLUSIVE MODE"
+# Everybody who moves units locks a stock item before writing a line: who has begun ends first, who comes later waits, and
+# then sees it. It has to be the mode that waits for row locks too: the lane locks rows, writes its lines, and only then
+# changes counters, so a mode that waits for changes alone would let a location be opened in between.
+ALL_STOCK = "LOCK TABLE inventory_stockitem IN EXCLUSIVE MODE"
 OPEN = """
 INSERT INTO inventory_location (code, name, position, is_open)
 SELECT %(code)s, %(name)s, least(coalesce(max(position), 0) + %(step)s, 32767), true FROM inventory_location

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import connection, transaction
 
@@ -82,14 +82,14 @@ def held_open(act: Callable[[], object], *, keep: bool = True) -> Iterator[int]:
         future.result(PATIENCE_SECONDS)
 
 
-def wait_until_blocked(*, rivals: int = 1) -> None:
-    """Wait until as many sessions of this database wait for a lock."""
+def wait_until_blocked(*, rivals: int = 1, unless: Future[Any] | None = None) -> None:
+    """Wait until as many sessions of this database wait for a lock, or until `unless` is done."""
     with connection.cursor() as cursor:
         for _ in range(2_000):
             cursor.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
             )
-            if cursor.fetchone()[0] >= rivals:
+            if cursor.fetchone()[0] >= rivals or (unless is not None and unless.done()):
                 return
             cursor.execute("SELECT pg_sleep(0.005)")
     msg = f"{rivals} rivals do not wait for a lock"

@@ -18,9 +18,13 @@ from inventory.models import ReservationShare
 from inventory.services import opening
 from inventory.types import ReservationView
 from tests.inventory.helpers import assert_balanced, counters, demands, shares, standing, stock
-from tests.races.rivals import held_open, meet, running, wait_until_blocked
+from tests.races.rivals import be_patient, held_open, meet, running, wait_until_blocked
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
+
+
+STOP = 4_711_000
+"""The number of an advisory lock that nobody else takes."""
 
 
 @pytest.fixture(autouse=True)
@@ -160,6 +164,74 @@ def test_twin_opened_without_the_lock_the_unit_is_placed_nowhere(monkeypatch: py
 
     with pytest.raises(AssertionError):
         assert_balanced()
+
+
+@contextmanager
+def stopped_after_lines() -> Iterator[None]:
+    """Stop each session that has written reservation lines, as that statement ends, while the block runs."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            CREATE FUNCTION stop_here() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_advisory_xact_lock_shared({STOP}); RETURN NULL; END $$;
+            -- Triggers fire by name: this one after those that place the lines.
+            CREATE TRIGGER zz_stop AFTER INSERT ON inventory_reservationline EXECUTE FUNCTION stop_here();
+            SELECT pg_advisory_lock({STOP})
+            """  # noqa: S608 - a constant
+        )
+        try:
+            yield
+        finally:
+            cursor.execute(f"SELECT pg_advisory_unlock({STOP})")
+
+
+@contextmanager
+def without_stops() -> Iterator[None]:
+    """Take out what `stopped_after_lines` put in once all who wait for it are through."""
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP FUNCTION IF EXISTS stop_here() CASCADE")
+
+
+def open_amid_a_batch() -> None:
+    """Sell two of three mugs through the lane, and open the first location between its lines and its counters."""
+    stock(MUG=3)
+    inventory.mark_hot(sku_id="MUG", is_hot=True)
+
+    def open_patiently() -> None:
+        be_patient()
+        inventory.open_location(code="shop", name="Shop")
+
+    with without_stops(), ExitStack() as later:
+        with stopped_after_lines():
+            buyer = later.enter_context(running(lambda: inventory.reserve(demands=demands(MUG=2), owner="chk_1")))
+            wait_until_blocked()
+            opener = later.enter_context(running(open_patiently))
+            wait_until_blocked(rivals=2, unless=opener)
+        view = buyer.result(30)
+        opener.result(30)
+    inventory.commit(reservation_id=view.reservation_id)
+
+
+def test_a_location_opened_amid_a_batch_of_the_lane_waits_for_its_end() -> None:
+    open_amid_a_batch()
+
+    assert standing() == {("MUG", "shop"): (1, 0)}
+    assert_balanced()
+
+
+def test_twin_opened_while_the_lane_has_only_locked_rows_a_sold_unit_stays_in_the_location(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Whoever changes stock is waited for; whoever has locked rows and will change them is not.
+    monkeypatch.setattr(opening, "ALL_STOCK", "LOCK TABLE inventory_stockitem IN SHARE ROW EXCLUSIVE MODE")
+
+    open_amid_a_batch()
+
+    assert counters() == {"MUG": (1, 0)}
+    assert standing() == {("MUG", "shop"): (3, 0)}
 
 
 @pytest.mark.usefixtures("_two_locations")
