@@ -56,14 +56,39 @@ class Performed(Generic[T]):
 
 
 def guest_token(request: Any) -> str:  # noqa: ANN401 - Django's or the REST framework's
-    """Tell the guest's secret that the request carries, in the header or else the cookie; garbage counts as none."""
+    """Tell the guest's secret that the request carries, in the header or else the cookie; garbage counts as none.
+
+    So does a cookie that is sent twice with two values: one of them was planted, and nobody can tell which.
+    """
     sent = request.META.get(_META)
     if sent is not None:
-        return sent if is_token(sent) else ""
+        return sent if is_token(sent) else _ignored(request)
+    is_garbage = False
     for name in (SECURE_COOKIE, COOKIE):
         value = request.COOKIES.get(name)
-        if value is not None and is_token(value):
+        if value is None:
+            continue
+        if is_token(value) and not _is_ambiguous(request, name):
             return str(value)
+        is_garbage = True
+    return _ignored(request) if is_garbage else ""
+
+
+def _is_ambiguous(request: Any, name: str) -> bool:  # noqa: ANN401
+    """Tell whether the cookie came with two values; Django keeps the last."""
+    header: str = request.META.get("HTTP_COOKIE", "")
+    if header.count(name + "=") < 2:  # noqa: PLR2004 - all but always
+        return False
+    pairs = (part.strip().partition("=") for part in header.split(";"))
+    return len({value for found, _, value in pairs if found == name}) > 1
+
+
+def _ignored(request: Any) -> str:  # noqa: ANN401
+    """Note once a request that its session is none of ours: never its value, which may be somebody's."""
+    raw = _raw(request)
+    if not getattr(raw, "_cart_session_ignored", False):
+        raw._cart_session_ignored = True  # noqa: SLF001 - ours
+        log.info("cart_session_unusable")
     return ""
 
 
@@ -109,7 +134,7 @@ def perform(request: Any, write: Callable[[CartRef], T]) -> Performed[T]:  # noq
     try:
         return Performed(write(ref), token or "")
     except CartMergedError:
-        pass
+        log.info("cart_session_was_merged")
     except CartFrozenError:
         # A merge was begun and its process died. Whoever meets it finishes it.
         services.finish_merge(guest_ref=ref, now=clock.now())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from cart import restoring, store, stream
@@ -37,6 +37,7 @@ __all__ = [
     "eviction_policy",
     "get_cart",
     "get_cart_and_saved",
+    "get_current_cart",
     "get_saved",
     "is_version",
     "iterate_deferred",
@@ -57,10 +58,20 @@ def get_cart(*, ref: CartRef | None) -> Cart:
     A cart that Redis does not hold is restored from PostgreSQL once. If Redis cannot answer, it is PostgreSQL's copy
     (`is_copy`). No ref, or a cart never written: an empty one of version 0; nothing is created.
     """
-    if ref is None:
-        return decode_cart(None, {}, currency=currency())
+    return decode_cart(None, {}, currency=currency()) if ref is None else _read(ref, store.read)
+
+
+def get_current_cart(*, ref: CartRef) -> Cart:
+    """Read a cart that is about to be bought: as `get_cart`, but never what a demoted server still holds.
+
+    Then, too, it is PostgreSQL's copy.
+    """
+    return _read(ref, store.read_current)
+
+
+def _read(ref: CartRef, read: Callable[[str], store.Fields]) -> Cart:
     try:
-        fields = store.read(ref.owner)
+        fields = read(ref.owner)
         if not fields and not ref.is_new:
             fields, _ = restoring.read_missing(ref)
     except CartsUnavailableError:

@@ -101,6 +101,22 @@ def read(owner: str) -> Fields:
     return cast("Fields", run(lambda client: client.hgetall(name)))
 
 
+def read_current(owner: str) -> Fields:
+    """Read a cart's fields from a server that may be written to: `HGETALL`, and a write that changes nothing.
+
+    A server that was demoted, or cut off from its replicas, goes on answering reads with carts of some time ago.
+
+    :raises CartsUnavailableError: if the server cannot answer now, or would take no change.
+    """
+    name = keys.cart(owner)
+
+    def use(client: Client) -> Fields:
+        fields, _ = redis.pipeline(client).hgetall(name).hdel(name, "@nothing").execute()
+        return cast("Fields", fields)
+
+    return run(use)
+
+
 def read_version(owner: str) -> int:
     """Read a cart's version alone: one `HGET`. 0: never written, or lost.
 

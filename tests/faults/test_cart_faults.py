@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,75 +14,19 @@ import pytest
 import redis
 from django.core.management import CommandError, call_command
 from django.test import Client
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from cart import recorder, selectors, services, stream
+from cart import recorder, selectors, services, store, stream
 from cart.checks import carts_are_never_evicted, carts_outlive_the_server
 from cart.errors import CartsUnavailableError
 from cart.models import CartRecord
 from inventory import services as inventory
 from shop.core import redis as connections
 from shop.core.ids import new_token
-from shop.embedded import redis_server
-from shop.embedded.ports import free_port
 from tests.cart.helpers import NOW, customer, make_sku, new_guest, quantities
+from tests.checkout.helpers import cart_of, counters, pay, ready, start
+from tests.faults.conftest import OwnRedis
 
 pytestmark = pytest.mark.fault
-
-
-class OwnRedis:
-    """A Redis of the test's own, to be stopped, frozen and started again on the same file."""
-
-    def __init__(self, program: str, directory: Path) -> None:
-        self.program = program
-        self.directory = directory
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self, *more: str, is_loading: bool = False) -> None:
-        """Start it and wait until it answers, or says that it is loading its file."""
-        arguments = ["--port", str(self.port), "--dir", str(self.directory), "--save", "", "--appendonly", "yes", *more]
-        self.process = subprocess.Popen([self.program, *arguments], stdout=subprocess.DEVNULL)
-        with redis.Redis(port=self.port, retry=Retry(NoBackoff(), 0)) as client:
-            ends = time.monotonic() + 10
-            while time.monotonic() < ends:
-                try:
-                    client.ping()
-                    return
-                except redis.BusyLoadingError:
-                    if is_loading:
-                        return
-                    time.sleep(0.02)
-                except redis.RedisError:
-                    time.sleep(0.02)
-        raise AssertionError("Redis did not start")
-
-    def send(self, number: int) -> None:
-        """Send a signal to the server itself."""
-        assert self.process
-        os.kill(self.process.pid, number)
-
-    def stop(self, number: int = signal.SIGKILL) -> None:
-        """End it."""
-        if self.process:
-            self.send(signal.SIGCONT)
-            self.send(number)
-            self.process.wait(timeout=10)
-            self.process = None
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path, settings: Any) -> Iterator[OwnRedis]:
-    """Let carts live in a Redis of the test's own."""
-    server = OwnRedis(str(redis_server.binary()), tmp_path)
-    server.start()
-    settings.CART = replace(settings.CART, redis_url=server.url)
-    yield server
-    server.stop()
-    connections.client(server.url).close()
-    connections.mend(server.url)
 
 
 @pytest.mark.django_db
@@ -216,13 +159,21 @@ def test_nobody_notices_that_the_server_forgot_its_scripts(own_redis: OwnRedis) 
     assert quantities(selectors.get_cart(ref=ref)) == {"MUG": 2}
 
 
-def test_a_server_that_evicts_is_refused(own_redis: OwnRedis) -> None:
+def test_a_server_that_evicts_is_refused_and_not_ready_if_it_begins_to_later(
+    own_redis: OwnRedis, client: Client, db: None
+) -> None:
     assert carts_are_never_evicted() == []
-    with redis.Redis(port=own_redis.port) as client:
-        client.config_set("maxmemory-policy", "allkeys-lru")
+    assert client.get("/readyz").json()["checks"]["cart_redis"] == {"ok": True}
+    with redis.Redis(port=own_redis.port) as server:
+        server.config_set("maxmemory-policy", "allkeys-lru")
     assert [fault.id for fault in carts_are_never_evicted()] == ["cart.E001"]
     with pytest.raises(CommandError, match="noeviction"):
         call_command("record_cart_events", "--once")
+    ready = client.get("/readyz")
+    assert (ready.status_code, ready.json()["checks"]["cart_redis"]) == (
+        503,
+        {"ok": False, "detail": "maxmemory-policy allkeys-lru loses carts"},
+    )
     own_redis.stop()
     assert carts_are_never_evicted() == []
 
@@ -241,12 +192,37 @@ def test_a_demoted_redis_refuses_changes_and_serves_again_once_promoted(own_redi
     make_sku()
     ref = customer()
     services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
-    with redis.Redis(port=own_redis.port) as client:
-        client.replicaof("127.0.0.1", "1")
-        with pytest.raises(CartsUnavailableError):
-            services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
-        client.replicaof("NO", "ONE")
+    with own_redis.demoted(), pytest.raises(CartsUnavailableError):
+        services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
     assert quantities(services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW).cart) == {"MUG": 2}
+
+
+@pytest.mark.django_db
+def test_what_a_demoted_redis_still_tells_never_reaches_a_checkout(own_redis: OwnRedis) -> None:
+    make_sku()
+    ref, view = ready(customer())
+    recorder.drain()
+    services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    with own_redis.demoted():
+        assert quantities(selectors.get_cart(ref=ref)) == {"MUG": 2}  # it is shown all the same
+        with pytest.raises(CartsUnavailableError) as refusal:
+            start(ref)
+        assert refusal.value.retry_after_seconds
+        payment = pay(view, ref)  # of the frozen quote
+    assert (payment.state.value, counters()) == ("succeeded", (49, 0))
+    assert cart_of(ref) == {"MUG": 2}  # to be cleared by the sweep
+
+
+@pytest.mark.django_db
+def test_a_checkout_that_asked_no_more_than_a_read_would_sell_what_was_in_the_cart_once(
+    own_redis: OwnRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin."""
+    monkeypatch.setattr(store, "read_current", store.read)
+    make_sku()
+    ref, _ = ready(customer())
+    with own_redis.demoted():
+        assert [line.quantity for line in start(ref).lines] == [1]
 
 
 @pytest.mark.django_db(transaction=True)

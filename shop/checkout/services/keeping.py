@@ -117,7 +117,7 @@ def give_back_removed(*, checkout_id: str, principal: Principal, now: datetime) 
     row = rows.read(checkout_id=checkout_id, principal=principal)
     if row.state != CheckoutState.OPEN.value:
         return False
-    return follow_cart(row, carts.get_cart(ref=rows.ref_of(row.owner)), principal=principal, now=now)
+    return follow_cart(row, carts.get_current_cart(ref=rows.ref_of(row.owner)), principal=principal, now=now)
 
 
 def follow_cart(row: models.Checkout, cart: Cart, *, principal: Principal, now: datetime) -> bool:

@@ -130,7 +130,7 @@ def pay(
     if expected_currency not in ("", row.currency):
         raise PriceChangedError(frozen_quote(row), ())
     _require_complete(row)
-    cart = carts.get_cart(ref=rows.ref_of(row.owner))
+    cart = carts.get_current_cart(ref=rows.ref_of(row.owner))
     if follow_cart(row, cart, principal=principal, now=now):
         begun = _read(checkout_id=checkout_id, principal=principal, key=key)
         row = begun.checkout

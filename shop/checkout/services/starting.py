@@ -187,7 +187,7 @@ def _choose(live: Sequence[models.Checkout], cart: Cart) -> tuple[models.Checkou
 
 
 def _cart(*, ref: CartRef, expected_version: int | None) -> Cart:
-    cart = carts.get_cart(ref=ref)
+    cart = carts.get_current_cart(ref=ref)
     if cart.is_copy:
         raise CartsUnavailableError(retry_after_seconds=5)
     if expected_version is not None and cart.version != expected_version:

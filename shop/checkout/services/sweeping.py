@@ -54,7 +54,7 @@ def _follow_carts(now: datetime) -> int:
     live = models.Checkout.objects.filter(state=CheckoutState.OPEN.value, updated_at__gte=since).order_by("-updated_at")
     followed = 0
     for row in live[:FOLLOWED]:
-        cart = carts.get_cart(ref=rows.ref_of(row.owner))
+        cart = carts.get_current_cart(ref=rows.ref_of(row.owner))
         if cart.is_copy:
             break
         if cart.content_version > row.cart_content_version:
