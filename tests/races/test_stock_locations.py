@@ -177,7 +177,7 @@ def stopped_after_lines() -> Iterator[None]:
             -- Triggers fire by name: this one after those that place the lines.
             CREATE TRIGGER zz_stop AFTER INSERT ON inventory_reservationline EXECUTE FUNCTION stop_here();
             SELECT pg_advisory_lock({STOP})
-            """  # noqa: S608 - a constant
+            """
         )
         try:
             yield
