@@ -9,6 +9,8 @@ STAMP := $(VENV)/requirements.cksum
 PORT ?= 8000
 DATA_DIR ?= var
 export PORT DATA_DIR
+# Every process that tests and demo start would compile Django and the shop anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Commands that read code and ask no server.
 OFFLINE := DJANGO_SETTINGS_MODULE=shop.settings.test $(BIN)/python
@@ -31,7 +33,7 @@ setup: ## make .venv and install everything pinned (does nothing when it is up t
 	  "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")' && \
 	  { test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV); } && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -E '^uv==' requirements-dev.txt)" && \
-	  $(BIN)/uv pip install --python $(BIN)/python -r requirements-dev.txt && \
+	  $(BIN)/uv pip install --compile-bytecode --python $(BIN)/python -r requirements-dev.txt && \
 	  cat $(REQUIREMENTS) | cksum > $(STAMP); }
 
 demo: setup ## run the whole shop on its own PostgreSQL and Redis (PORT=8000 DATA_DIR=var)

@@ -42,12 +42,14 @@ import redis
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
+from django.test import TransactionTestCase
 
 from shop.core import limits
 from shop.core import redis as redis_calls
 from shop.embedded import addresses, servers
 from shop.embedded.ports import free_port
 from shop.embedded.processes import Program, bury, end, has_ended, start
+from tests import emptying
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -70,6 +72,16 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure() -> None:
     """Stop and delete what was started."""
     _servers.close()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Make the database as pytest-django does; what tests commit to it goes by `tests.emptying`, not by a flush."""
+    with django_db_blocker.unblock():
+        made = emptying.what_migration_made()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: emptying.empty(made))
+        yield
 
 
 @pytest.hookimpl(trylast=True)  # after the order was drawn
