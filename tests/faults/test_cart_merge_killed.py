@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -42,6 +43,19 @@ services.merge_guest_cart(guest_ref=CartRef("g", owner[2:]), user_id=int(user_id
                           now=clock.now())
 """
 
+SIGN_IN_AND_DIE = """
+import os, signal, sys
+import django
+django.setup()
+from django.test import Client
+from cart import services
+services.merge_guest_cart = lambda **_: os.kill(os.getpid(), signal.SIGKILL)
+token, password = sys.argv[1:]
+client = Client(headers={"Host": "localhost"})
+client.cookies["cart_session"] = token
+client.post("/accounts/login/", {"login": "ada@example.com", "password": password})
+"""
+
 
 def guest_with(token: str, **lines: int) -> CartRef:
     """Make a guest's cart."""
@@ -76,6 +90,31 @@ def test_a_sign_in_killed_after_any_step_is_finished_by_the_next_and_joins_once(
     again = services.merge_guest_cart(guest_ref=guest, user_id=7, now=NOW)
     assert (again.was_replayed, again.receipt) == (True, result.receipt)
     assert selectors.get_cart(ref=customer(7)).lines == cart.lines
+
+
+def test_a_sign_in_killed_before_it_joined_anything_leaves_the_guest_a_guest_and_the_next_one_joins_once(
+    run_process: RunProcess,
+) -> None:
+    make_sku("MUG")
+    token = new_token()
+    guest = guest_with(token, MUG=2)
+    user = User.objects.create_user("ada@example.com", PASSWORD)
+    with run_process([sys.executable, "-c", SIGN_IN_AND_DIE, token, PASSWORD]) as process:
+        assert process.wait(seconds=60) in (-9, 137), process.output()
+
+    # The browser got no answer: it has its guest's cookie still, and no session that was signed in.
+    assert not any("_auth_user_id" in session.get_decoded() for session in Session.objects.all())
+    client = Client()
+    client.cookies[identity.COOKIE] = token
+    assert client.get("/api/v1/cart/count").json() == {"units": 2}
+    assert selectors.get_cart(ref=guest).state is CartState.ACTIVE
+
+    for _ in range(2):
+        client.post(reverse("account_login"), {"login": "ada@example.com", "password": PASSWORD})
+        assert quantities(selectors.get_cart(ref=customer(user.pk))) == {"MUG": 2}
+        client.logout()
+        client.cookies[identity.COOKIE] = token  # sent once more all the same
+    assert client.get("/api/v1/cart/count").json() == {"units": 0}
 
 
 def test_redis_away_at_sign_in_lets_the_customer_in_and_the_merge_follows(settings: Settings) -> None:
