@@ -25,6 +25,8 @@ class InventoryConf:
     """After so many long waits within ten minutes a SKU is hot by itself, for ten minutes; 0: only staff say so."""
     lane_wait_seconds: int = 3
     """How long a request for a hot SKU may wait in its lane before the answer is “busy”."""
+    keep_days: int = 90
+    """How many days ended reservations are kept; what was sold stays in the ledger and with the order."""
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
@@ -34,6 +36,7 @@ class InventoryConf:
         require(0 <= self.low_stock <= 1_000, "INVENTORY_LOW_STOCK", "must be from 0 to 1000.")  # noqa: PLR2004
         require(0 <= self.hot_after_waits <= 100_000, "INVENTORY_HOT_AFTER_WAITS", "must be from 0 to 100000.")  # noqa: PLR2004
         require(1 <= self.lane_wait_seconds <= 60, "INVENTORY_LANE_WAIT_SECONDS", "must be from 1 to 60.")  # noqa: PLR2004
+        require(7 <= self.keep_days <= 3_650, "INVENTORY_KEEP_DAYS", "must be from 7 to 3650.")  # noqa: PLR2004
 
 
 def conf() -> InventoryConf:

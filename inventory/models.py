@@ -129,7 +129,10 @@ class LocationStock(models.Model):
 
 
 class Reservation(models.Model):
-    """Units kept for one owner until a time; once it is hard, released or expired it never changes again."""
+    """Units kept for one owner until a time; once it is hard, released or expired it never changes again.
+
+    Long after that it is deleted (`INVENTORY_KEEP_DAYS`), with its lines and shares.
+    """
 
     id = models.CharField(primary_key=True, max_length=40)
     owner = models.CharField(_("owner"), max_length=80, help_text=_("Opaque; the checkout's id."))
@@ -170,7 +173,11 @@ class Reservation(models.Model):
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Q(old__state__df="soft"),
             ),
-            pgtrigger.Protect(name="reservation_is_kept", operation=pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="reservation_is_kept",
+                operation=pgtrigger.Delete,
+                condition=pgtrigger.Condition("OLD.state = 'soft' OR OLD.ended_at > now() - interval '7 days'"),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -198,7 +205,12 @@ class ReservationLine(models.Model):
             models.UniqueConstraint(fields=["reservation", "sku_id"], name="one_line_a_sku"),
             models.CheckConstraint(condition=Q(quantity__gt=0), name="reservation_line_has_units"),
         ]
-        triggers: ClassVar = [*placing.ON_LINES]
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="live_line_is_kept", operation=pgtrigger.Delete, condition=pgtrigger.Q(old__is_live=True)
+            ),
+            *placing.ON_LINES,
+        ]
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.sku_id}"

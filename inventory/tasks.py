@@ -1,4 +1,4 @@
-"""What Celery wakes: the sweep."""
+"""What Celery wakes: the sweep, and what deletes what ended long ago."""
 
 from __future__ import annotations
 
@@ -11,3 +11,9 @@ from inventory import services
 def sweep_reservations(**_: object) -> None:
     """End overdue reservations. Without it sales go on: whoever needs the units takes them over."""
     services.sweep()
+
+
+@shared_task
+def prune_reservations(**_: object) -> None:
+    """Delete reservations that ended long ago."""
+    services.prune_reservations()

@@ -6,6 +6,7 @@ from inventory.services.extending import pin, renew
 from inventory.services.importing import adjust_many
 from inventory.services.lane import mark_hot, publish_hot
 from inventory.services.opening import change_location, open_location
+from inventory.services.pruning import prune_reservations
 from inventory.services.repairing import repair_drift
 from inventory.services.reserving import reserve, reserve_ahead
 from inventory.services.staffing import add_time, recount, release_by_staff
@@ -19,6 +20,7 @@ __all__ = [
     "mark_hot",
     "open_location",
     "pin",
+    "prune_reservations",
     "publish_hot",
     "recount",
     "release",

@@ -30,6 +30,7 @@ from tests.checkout.helpers import (
     start,
 )
 from tests.checkout.test_outcomes import expire_reservations
+from tests.inventory.helpers import age
 
 pytestmark = pytest.mark.django_db
 
@@ -60,6 +61,24 @@ def test_a_reservation_that_is_over_is_not_renewed_but_made_again() -> None:
     assert again.reservation_state is ReservationState.SOFT
     assert again.email == "ada@example.com"
     assert counters() == (50, 1)
+
+
+def test_a_reservation_that_is_long_deleted_is_over_like_any_other() -> None:
+    make_sku()
+    make_sku("PLATE")
+    ref = new_guest()
+    put(ref, "PLATE")
+    ref, view = ready(ref)
+    expire_reservations()
+    age(days=91)
+    inventory.prune_reservations()
+    who = principal_of(ref)
+
+    with pytest.raises(ReservationExpiredError):
+        services.renew(checkout_id=view.checkout_id, principal=who, now=clock.now())
+    assert not services.give_back_removed(checkout_id=view.checkout_id, principal=who, now=clock.now())
+    put(ref, "PLATE", 0)
+    assert services.give_back_removed(checkout_id=view.checkout_id, principal=who, now=clock.now())
 
 
 def test_an_overdue_reservation_shows_as_expired_before_the_sweep_met_it() -> None:

@@ -30,6 +30,7 @@ from tests.checkout.helpers import (
     ready,
     reservation_state,
 )
+from tests.inventory.helpers import age
 
 pytestmark = pytest.mark.django_db
 
@@ -86,6 +87,21 @@ def test_a_late_success_reserves_again_while_stock_is_there() -> None:
     ref, view = ready()
     payment = pay(view, ref, "slow")
     expire_reservations()
+
+    services.apply_outcome(outcome=outcome_of(payment.payment_id), now=clock.now())
+
+    assert Order.objects.count() == 1
+    assert counters() == (0, 0)
+    assert reservation_state(view) == "hard"
+
+
+def test_a_success_that_comes_when_its_reservation_is_long_deleted_reserves_again() -> None:
+    make_sku(on_hand=1)
+    ref, view = ready()
+    payment = pay(view, ref, "slow")
+    expire_reservations()
+    age(days=91)
+    assert inventory.prune_reservations() == 1
 
     services.apply_outcome(outcome=outcome_of(payment.payment_id), now=clock.now())
 

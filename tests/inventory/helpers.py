@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pgtrigger
+from django.db.models import F
+
 from inventory import services as inventory
 from inventory.models import LocationStock, Reservation, ReservationLine, ReservationShare, StockEntry, StockItem
 from inventory.places import list_place_drifts
@@ -39,6 +44,13 @@ def shares(reservation_id: str) -> dict[tuple[str, str], int]:
     """Give how many units of a reservation come, or came, from each location."""
     found = ReservationShare.objects.filter(line__reservation=reservation_id).select_related("line", "location")
     return {(share.line.sku_id, share.location.code): share.quantity for share in found}
+
+
+def age(days: int) -> None:
+    """Let all reservations have been made, and those that are over have ended, so many days earlier."""
+    earlier = timedelta(days=days)
+    with pgtrigger.ignore("inventory.Reservation:ended_reservation_is_final"):
+        Reservation.objects.update(created_at=F("created_at") - earlier, ended_at=F("ended_at") - earlier)
 
 
 def assert_balanced() -> None:

@@ -9,7 +9,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from inventory import services as inventory
 from inventory.models import Reservation, StockEntry, StockItem
-from tests.inventory.helpers import demands, stock
+from tests.inventory.helpers import age, demands, stock
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +49,7 @@ def test_an_ended_reservation_never_changes(state: str) -> None:
     assert Reservation.objects.get().state == "released"
 
 
-def test_a_reservation_is_never_deleted() -> None:
+def test_a_live_reservation_is_never_deleted() -> None:
     stock(MUG=1)
     inventory.reserve(demands=demands(MUG=1), owner="chk_1")
 
@@ -60,6 +60,18 @@ def test_a_reservation_is_never_deleted() -> None:
 
     with pytest.raises(DatabaseError, match="Cannot delete"), transaction.atomic():
         delete()
+
+
+def test_a_reservation_that_ended_within_a_week_is_not_deleted_by_anybody() -> None:
+    stock(MUG=1)
+    view = inventory.reserve(demands=demands(MUG=1), owner="chk_1")
+    inventory.commit(reservation_id=view.reservation_id)
+    age(days=6)
+
+    with pytest.raises(DatabaseError, match="Cannot delete"), transaction.atomic():
+        Reservation.objects.all()._raw_delete("default")
+
+    assert Reservation.objects.get().state == "hard"
 
 
 def test_an_owner_has_one_soft_reservation() -> None:

@@ -14,9 +14,9 @@ from django.db import DatabaseError, connection, transaction
 from inventory import selectors
 from inventory import services as inventory
 from inventory.errors import ReservationExpiredError
-from inventory.services import ending
+from inventory.services import ending, pruning
 from inventory.types import ReservationState, ReservationView
-from tests.inventory.helpers import assert_balanced, counters, demands, states, stock
+from tests.inventory.helpers import age, assert_balanced, counters, demands, states, stock
 from tests.races.rivals import held_open, meet, running, wait_until_blocked
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
@@ -195,3 +195,32 @@ def test_one_adjustment_sent_many_times_at_once_is_made_once() -> None:
     assert answers == [6] * 10
     assert counters() == {"MUG": (6, 0)}
     assert_balanced()
+
+
+def test_two_who_prune_at_once_do_not_wait_for_each_other() -> None:
+    end_long_ago()
+
+    with held_open(inventory.prune_reservations):
+        assert inventory.prune_reservations() == 0
+
+    assert states() == {}
+
+
+def test_twin_that_does_not_pass_over_what_is_locked_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    end_long_ago()
+    monkeypatch.setattr(pruning, "PRUNE", pruning.PRUNE.replace("SKIP LOCKED", ""))
+
+    with ExitStack() as later:
+        with held_open(inventory.prune_reservations):
+            other = later.enter_context(running(inventory.prune_reservations))
+            wait_until_blocked()
+        assert other.result(30) == 0
+
+
+def end_long_ago() -> None:
+    """Leave two reservations that ended before the time for which they are kept."""
+    stock(MUG=2)
+    for number in range(2):
+        inventory.reserve(demands=demands(MUG=1), owner=f"chk_{number}")
+        inventory.release_owner(owner=f"chk_{number}", cause="cancelled")
+    age(days=91)

@@ -8,7 +8,7 @@ from cart import selectors as carts
 from cart.types import Cart
 from inventory import selectors as stock
 from inventory import services as inventory
-from inventory.errors import ReservationExpiredError
+from inventory.errors import ReservationExpiredError, ReservationUnknownError
 from inventory.types import ReservationState
 from pricing.rules import price_demands
 from pricing.types import Demand, read_reductions
@@ -80,7 +80,10 @@ def renew(*, checkout_id: str, principal: Principal, now: datetime) -> CheckoutV
     rows.require_open(row)
     if not row.reservation_id:
         raise ReservationExpiredError
-    inventory.renew(reservation_id=row.reservation_id)
+    try:
+        inventory.renew(reservation_id=row.reservation_id)
+    except ReservationUnknownError as error:  # one that ended long ago is deleted
+        raise ReservationExpiredError from error
     return selectors.get_checkout(checkout_id=checkout_id, principal=principal, now=now)
 
 
@@ -176,4 +179,7 @@ def _is_reserved(row: models.Checkout) -> bool:
     """Tell whether the checkout's reservation is live; one that is over is not made again by the way."""
     if not row.reservation_id:
         return False
-    return stock.get_reservation(reservation_id=row.reservation_id).state is ReservationState.SOFT
+    try:
+        return stock.get_reservation(reservation_id=row.reservation_id).state is ReservationState.SOFT
+    except ReservationUnknownError:  # one that ended long ago is deleted
+        return False

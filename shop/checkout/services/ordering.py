@@ -9,7 +9,7 @@ from django.db import IntegrityError
 
 from cart import services as carts
 from inventory import services as inventory
-from inventory.errors import InsufficientStockError, ReservationExpiredError
+from inventory.errors import InsufficientStockError, ReservationExpiredError, ReservationUnknownError
 from pricing.errors import CodeUsedUpError, PromotionUsedUpError
 from shop.checkout import models
 from shop.checkout.errors import PaymentUnknownError
@@ -160,7 +160,7 @@ def _place(locked: Locked, now: datetime, capture_at: datetime | None) -> str:
     note_charged(checkout, lines, order_number=number)
     try:
         inventory.commit(reservation_id=checkout.reservation_id)
-    except ReservationExpiredError:
+    except (ReservationExpiredError, ReservationUnknownError):  # one that ended long ago is deleted
         rows.reserve(checkout, lines)
         inventory.commit(reservation_id=checkout.reservation_id)
     prepared(
