@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from cart import selectors, services
 from shop.checkout.models import CheckoutLine
 from shop.core import clock
-from tests.browser.conftest import Open, Visitor
+from tests.browser.conftest import Open, Visitor, tap
 from tests.browser.test_accessibility import look
 from tests.browser.test_cart import LISTEN, focused
 from tests.journeys.test_page_sign_in_joins_carts import PASSWORD, make_customer
@@ -77,8 +77,7 @@ def test_a_guest_adds_changes_and_returns_and_the_server_keeps_nothing(visit: Op
 def test_ten_fast_taps_keep_the_focus_and_are_said_once(visit: Open) -> None:
     page = filled(visit).page
     page.evaluate(LISTEN)
-    for _ in range(10):
-        page.get_by_role("button", name="One Enamel mug more").click()
+    tap(page.get_by_role("button", name="One Enamel mug more"), times=10)
     expect(page.locator("#sum-total")).to_have_text("£185.00")
     expect(page.locator("#live")).to_have_text("Enamel mug: 11. Subtotal £185.00.")
     assert page.locator("#quantity-MUG").input_value() == "11"
