@@ -13,6 +13,7 @@ from cart.codec import decode_cart, decode_lines, encode_receipt, from_micros
 from cart.conf import conf
 from cart.deferring import iterate_deferred, list_deferred
 from cart.errors import CartsUnavailableError
+from cart.exporting import export_customer
 from cart.joining import list_merge_answers
 from cart.offers import Offers, currency, list_offers
 from cart.rules import acknowledged_prices, line_notices, notice_id
@@ -35,6 +36,7 @@ from pricing.types import CodeOff, Demand, PriceQuote
 __all__ = [
     "enrich",
     "eviction_policy",
+    "export_customer",
     "get_cart",
     "get_cart_and_saved",
     "get_current_cart",

@@ -219,6 +219,18 @@ def restore(*, owner: str, version: int, cart: Mapping[str, str], saved: Mapping
     return bool(answer)
 
 
+def bury(*, owner: str, version: int) -> bool:
+    """Empty a cart and its saved list for good; False if what is there is as new as `version`, or newer.
+
+    What stays, for as long as a cart does, is a mark that refuses changes, as after a merge.
+
+    :raises CartsUnavailableError: if the server cannot answer now.
+    """
+    run(lambda client: client.delete(keys.undo(owner)))
+    mark = {"@version": str(version), "@content_version": str(version), "@state": "merged"}
+    return restore(owner=owner, version=version, cart=mark, saved={})
+
+
 def claim_restore(owner: str) -> Literal["mine", "asking", "none"]:
     """Ask for the right to look a missing cart up in PostgreSQL: one caller at a time has it.
 

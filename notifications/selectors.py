@@ -9,6 +9,7 @@ from django.db.models import Min, Q
 
 from notifications import links
 from notifications.conf import OPT_OUT, conf
+from notifications.exporting import export_customer
 from notifications.models import Message, Suppression
 from notifications.types import MessageKind, MessageState, Topic
 from shop.checkout import following
@@ -20,6 +21,16 @@ SELECT DISTINCT ON (user_id) user_id, is_granted FROM notifications_preference
  WHERE user_id = ANY(%(user_ids)s::bigint[]) AND topic = %(topic)s
  ORDER BY user_id, collected_at DESC, id DESC
 """
+
+__all__ = [
+    "export_customer",
+    "find_by_link",
+    "has_basis",
+    "is_suppressed",
+    "list_wishes",
+    "oldest_due_seconds",
+    "wants_reminders",
+]
 
 
 def oldest_due_seconds(*, now: datetime) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import Combinable
 
-from pricing.models import DiscountCode, Price, PriceDelta, Promotion
+from pricing.models import CustomerSegment, DiscountCode, Price, PriceDelta, Promotion
 from pricing.reductions import list_reductions, user_of
 from pricing.rules import canonical_code, price_demands
 from pricing.types import Demand, OrderDelta, PriceQuote
@@ -124,3 +124,32 @@ def find_code_among(*, text: str, code_ids: Sequence[int]) -> int | None:
     code = canonical_code(text)
     mine = DiscountCode.objects.filter(pk__in=code_ids)
     return mine.filter(Q(code_hash=hash_token(code)) | Q(label=text)).values_list("pk", flat=True).first()
+
+
+def export_customer(*, user_id: int) -> dict[str, Any]:
+    """Give what prices know of a customer who asks for their data, as JSON-able values: three queries.
+
+    Segment, codes made for them (the beginning only, as kept), and prices that changed while they looked.
+    """
+    deltas = PriceDelta.objects.filter(owner=f"u:{user_id}").order_by("created_at", "id")
+    return {
+        "segment": CustomerSegment.objects.filter(user_id=user_id).values_list("segment", flat=True).first() or "",
+        "codes": [
+            {"code": code.label, "issued_at": code.created_at.isoformat(), "used": code.used}
+            for code in DiscountCode.objects.filter(user_id=user_id).order_by("pk")
+        ],
+        "price_changes": [
+            {
+                "at": delta.updated_at.isoformat(),
+                "sku_id": delta.sku_id,
+                "currency": delta.currency,
+                "quantity": delta.quantity,
+                "added_minor": delta.added_minor,
+                "shown_minor": delta.shown_minor,
+                "acknowledged_minor": delta.acknowledged_minor,
+                "charged_minor": delta.charged_minor,
+                "order_number": delta.order_number,
+            }
+            for delta in deltas
+        ],
+    }

@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from shop import health
 from shop.api.fallback import nothing_here
+from shop.personal.pages import customer_data
 from shop.watch.metrics import metrics
 from shop.watch.panel import availability
 
@@ -18,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
     path("admin/availability/<str:sku_id>/", admin.site.admin_view(availability), name="stock_availability"),
+    path("admin/personal/<int:user_id>/", admin.site.admin_view(customer_data), name="customer_data"),
     path("admin/", admin.site.urls),
     path("", include("notifications.web.urls")),
     path("accounts/", include("shop.accounts.web.urls")),

@@ -14,6 +14,7 @@ from cart.services.changing import (
     set_saved_quantity,
 )
 from cart.services.codes import apply_code, remove_code
+from cart.services.forgetting import forget_customer
 from cart.services.merging import finish_merge, merge_guest_cart, merge_items
 from cart.services.ordering import clear_ordered, convert_record, lock_for_payment, unlock
 from cart.services.pruning import prune_history, prune_records
@@ -32,6 +33,7 @@ __all__ = [
     "convert_record",
     "empty_cart",
     "finish_merge",
+    "forget_customer",
     "lock_for_payment",
     "merge_guest_cart",
     "merge_items",

@@ -4,7 +4,7 @@ from notifications.services.closing import attribute_orders, close_events, queue
 from notifications.services.consenting import set_preference, suppress, undo_unsubscribe, unsubscribe
 from notifications.services.detecting import detect
 from notifications.services.dispatching import dispatch_messages, resend
-from notifications.services.forgetting import forget_customer, forget_old
+from notifications.services.forgetting import forget_customer, forget_old, forget_order_mails
 from notifications.services.granting import void_grants
 from notifications.services.queueing import queue_order_mails
 from notifications.services.reminding import send_reminders
@@ -20,6 +20,7 @@ __all__ = [
     "end_campaign",
     "forget_customer",
     "forget_old",
+    "forget_order_mails",
     "look_at",
     "note_touch",
     "pause_campaign",

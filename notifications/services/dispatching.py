@@ -14,6 +14,7 @@ from django.db.models import Q
 from notifications.conf import conf
 from notifications.models import Message
 from notifications.services import handing, rendering
+from notifications.services.forgetting import ERASED
 from notifications.types import EventState, Letter, MessageKind, MessageState
 from shop.core.privacy import mask
 
@@ -67,6 +68,9 @@ def _send(message: Message, token: uuid.UUID, connection: BaseEmailBackend, now:
     """Send one claimed message; tell whether it went, None if the mail server is not there."""
     try:
         letter = rendering.letter(message, now=now)
+        if not letter.recipient:  # the buyer was forgotten meanwhile
+            handing.move(message, token, MessageState.CANCELLED, reason=ERASED, now=now)
+            return False
         envelope = rendering.mail(letter, public_id=message.public_id, connection=connection)
     except Exception:  # one bad row holds up no other: it is parked with its reason
         log.exception("mail_not_rendered", message=message.public_id)

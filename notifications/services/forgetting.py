@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,11 +12,12 @@ from django.db.models import Q, QuerySet
 
 from notifications.conf import conf
 from notifications.models import Abandonment, DiscountGrant, Message, Preference, Touch
-from notifications.types import EventState
+from notifications.types import EventState, MessageKind, MessageState
 
 BATCH = 1_000
 _MONTH = timedelta(days=30.5)
 _BLANK: dict[str, Any] = {"recipient": "", "recipient_hash": "", "shown": None}
+ERASED = "customer_erased"
 _FINAL = "notifications.Message:message_sent_is_final"
 
 
@@ -28,7 +30,7 @@ def forget_customer(*, user_id: int, now: datetime) -> None:
         mine = Abandonment.objects.filter(user_id=user_id)
         ids = list(mine.select_for_update(no_key=True).order_by("id").values_list("pk", flat=True))
         Abandonment.objects.filter(pk__in=ids, closed_at__isnull=True).update(
-            state=EventState.CANCELLED.value, close_reason="customer_erased", closed_at=now
+            state=EventState.CANCELLED.value, close_reason=ERASED, closed_at=now
         )
         Abandonment.objects.filter(pk__in=ids).update(user_id=None, cooldown_range=None, snapshot=None)
         with pgtrigger.ignore(_FINAL):
@@ -36,6 +38,19 @@ def forget_customer(*, user_id: int, now: datetime) -> None:
         Touch.objects.filter(message__abandonment__in=ids).update(visitor="")
         DiscountGrant.objects.filter(user_id=user_id).update(user_id=None)
         Preference.objects.filter(user_id=user_id).delete()
+
+
+def forget_order_mails(*, order_numbers: Collection[str], payment_ids: Collection[str]) -> None:
+    """Take who was written to out of the mails of these orders and payments; what waits is not sent. Safe to repeat.
+
+    A mail that is made of one of them later has nobody to go to, and is cancelled as well.
+    """
+    told = Q(order_number__in=order_numbers) | Q(payment_id__in=payment_ids)
+    mails = Message.objects.filter(told, kind=MessageKind.ORDER.value)
+    with transaction.atomic(), pgtrigger.ignore(_FINAL):
+        waiting = mails.filter(state__in=[MessageState.DUE.value, MessageState.UNKNOWN.value])
+        waiting.update(state=MessageState.CANCELLED.value, reason=ERASED)
+        mails.exclude(recipient="", recipient_hash="").update(recipient="", recipient_hash="")
 
 
 def forget_old(*, now: datetime) -> int:

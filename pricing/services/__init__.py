@@ -2,6 +2,7 @@
 
 from pricing.services.codes import issue_codes, publish_code, revoke_codes
 from pricing.services.deltas import log_deltas
+from pricing.services.forgetting import forget_customer
 from pricing.services.prices import add_prices, set_prices
 from pricing.services.promotions import NewPromotion, add_promotion, set_segment
 from pricing.services.uses import claim_uses, finish_claims, release_claims, repair_counter
@@ -12,6 +13,7 @@ __all__ = [
     "add_promotion",
     "claim_uses",
     "finish_claims",
+    "forget_customer",
     "issue_codes",
     "log_deltas",
     "publish_code",

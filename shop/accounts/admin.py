@@ -11,7 +11,7 @@ from django.contrib.auth.forms import AdminUserCreationForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -50,7 +50,7 @@ class CustomerAdmin(PersonalAdmin):
     personal_fields = ("email", "first_name", "last_name")
     fields = (
         *("number", "masked_email", "email", "first_name", "last_name", "is_confirmed", "is_active"),
-        *("date_joined", "last_login", "lists"),
+        *("date_joined", "last_login", "lists", "data"),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
@@ -88,6 +88,14 @@ class CustomerAdmin(PersonalAdmin):
             if customer.looked_at_by.has_perm(f"{app}.view_{model}")
         ]
         return format_html_join(" · ", '<a href="{}?{}">{}</a>', links) or "–"
+
+    @admin.display(description=_("personal data"))
+    def data(self, customer: Any) -> SafeString | str:  # noqa: ANN401 - with who looks
+        """Lead to the page where it is given out and erased."""
+        if not any(customer.looked_at_by.has_perm(f"accounts.{may}_customer") for may in ("export", "erase")):
+            return "–"
+        words = _("Export data or erase")
+        return format_html('<a href="{}">{}</a>', reverse("customer_data", args=[customer.pk]), words)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:  # noqa: ANN401 - with who looks
         customer: Any = super().get_object(request, object_id, from_field)

@@ -59,6 +59,10 @@ class Customer(User):
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
         default_permissions = ("view",)
+        permissions: ClassVar = [
+            ("export_customer", _("Can give out all that is known of a customer")),
+            ("erase_customer", _("Can erase a customer")),
+        ]
 
 
 class StaffMember(User):

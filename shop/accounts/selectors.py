@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.db.models import Exists, OuterRef, Q
@@ -37,6 +38,23 @@ def find_contact(*, user_id: int) -> Contact | None:
 def find_contact_by_email(*, email: str) -> Contact | None:
     """Look a customer up by mail address, in any case; None if there is none."""
     return _find(Q(email__iexact=email.strip())) if "\x00" not in email else None
+
+
+def export_customer(*, user_id: int) -> dict[str, Any]:
+    """Give what the account of a customer who asks for their data holds, as JSON-able values, without its secrets."""
+    user = User.objects.get(pk=user_id)
+    return {
+        "customer": user.pk,
+        "email": user.email,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "joined_at": user.date_joined.isoformat(),
+        "last_signed_in_at": user.last_login.isoformat() if user.last_login else None,
+        "mail_addresses": [
+            {"email": address.email, "confirmed": address.verified, "primary": address.primary}
+            for address in EmailAddress.objects.filter(user=user).order_by("pk")
+        ],
+    }
 
 
 def list_not_customers(*, user_ids: Collection[int]) -> dict[int, bool]:

@@ -39,6 +39,13 @@ class CartEmptyError(ConflictError):
 
 
 @dataclass(eq=False)
+class MoneyUnderWayError(ConflictError):
+    """A payment runs, is in review or has to be refunded: whose it is cannot be forgotten yet."""
+
+    code: ClassVar[str] = "money_under_way"
+
+
+@dataclass(eq=False)
 class NothingToReorderError(ConflictError):
     """Nothing of the order is sold and in stock."""
 

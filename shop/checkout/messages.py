@@ -41,6 +41,14 @@ def _cart_empty(refusal: errors.CartEmptyError) -> Words:
 
 
 @words.register
+def _money_under_way(refusal: errors.MoneyUnderWayError) -> Words:
+    detail = _(
+        "A payment of this customer is not settled yet, is in review or has to be refunded. Try again after that."
+    )
+    return Words(_("Money is under way"), detail)
+
+
+@words.register
 def _nothing_to_reorder(refusal: errors.NothingToReorderError) -> Words:
     detail = _("Nothing of this order is available right now. Your cart is as it was.")
     return Words(_("Nothing to order again"), detail)

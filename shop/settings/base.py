@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "shop.accounts",
     "shop.checkout",
     "shop.watch",
+    "shop.personal",
     "cart",
     "pricing",
     "inventory",

@@ -29,6 +29,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Support": (
         *SEE_SALES,
         *SEE_STOCK,
+        *("accounts.export_customer", "accounts.erase_customer"),
         *("checkout.view_pii", "inventory.release_reservation", "pricing.view_pricedelta", "watch.view_alert"),
         *("notifications.view_message", "notifications.view_suppression", "notifications.add_suppression"),
         "notifications.resend_message",

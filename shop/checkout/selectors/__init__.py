@@ -1,6 +1,7 @@
 """Reads of checkouts, payments and orders. Ownership is part of each query: “not yours” is “absent”."""
 
 from shop.checkout.selectors.checkouts import find_open_checkout, get_checkout, list_live_ids
+from shop.checkout.selectors.exporting import export_buyer, list_trail
 from shop.checkout.selectors.ids import is_id, pointer, principal_of
 from shop.checkout.selectors.orders import (
     find_last_address,
@@ -21,6 +22,7 @@ from shop.checkout.selectors.payments import (
 
 __all__ = [
     "TOO_LATE",
+    "export_buyer",
     "find_last_address",
     "find_open_checkout",
     "find_order",
@@ -35,6 +37,7 @@ __all__ = [
     "list_order_numbers",
     "list_orders",
     "list_refunds",
+    "list_trail",
     "payment_view",
     "pointer",
     "principal_of",

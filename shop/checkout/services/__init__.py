@@ -2,6 +2,7 @@
 
 from shop.checkout.services.clearing import finish_order
 from shop.checkout.services.details import update_details
+from shop.checkout.services.forgetting import forget_buyer, require_settled
 from shop.checkout.services.keeping import cancel, give_back_removed, renew, reserve_again
 from shop.checkout.services.outcomes import apply_outcome
 from shop.checkout.services.paying import pay
@@ -23,6 +24,7 @@ __all__ = [
     "finish_action",
     "finish_checkouts",
     "finish_order",
+    "forget_buyer",
     "give_back_removed",
     "give_up_payment",
     "give_up_webhook",
@@ -34,6 +36,7 @@ __all__ = [
     "refund_payments",
     "renew",
     "reorder",
+    "require_settled",
     "reserve_again",
     "retry_webhook",
     "start_checkout",
