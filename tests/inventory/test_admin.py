@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import quote
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client
@@ -129,7 +130,7 @@ def test_low_stock_is_found(staff: Client) -> None:
 def test_what_services_own_cannot_be_typed_over(staff: Client, name: str) -> None:
     fill(0, 1)
     listed = staff.get(reverse(f"admin:{name}_changelist"))
-    key = listed.context["cl"].result_list[0].pk
+    key = quote(listed.context["cl"].result_list[0].pk)
 
     assert staff.get(reverse(f"admin:{name}_add")).status_code == 403
     assert staff.post(reverse(f"admin:{name}_delete", args=[key]), {"post": "yes"}).status_code == 403

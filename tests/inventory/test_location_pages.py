@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import quote
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -180,7 +181,7 @@ def test_ledger_reservation_and_list_name_locations(staff: Client, annex: None) 
     assert [re.sub(r"<.*?>", "", row) for row in rows] == ["Annex", "Shop &lt;1&gt;", "Annex", "-"]
     assert page(staff, f"/admin/inventory/stockentry/?location__id__exact={annexes}").count("field-location") == 2
     assert "9 × MUG: Shop &lt;1&gt;, 2 × MUG: Annex" in page(
-        staff, f"/admin/inventory/reservation/{view.reservation_id}/change/"
+        staff, f"/admin/inventory/reservation/{quote(view.reservation_id)}/change/"
     )
     assert "MUG" in page(staff, "/admin/inventory/locationstock/?counters=low")
     assert "MUG" in page(staff, f"/admin/inventory/locationstock/?location__id__exact={annexes}&q=MUG")
