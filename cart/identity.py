@@ -22,6 +22,7 @@ from cart.types import Cart, CartRef, MergeResult
 from pricing import regions
 from shop.core import clock
 from shop.core.ids import hash_token, is_token, new_token
+from shop.core.web.own import own_checkout
 
 T = TypeVar("T")
 HEADER = "Cart-Session"
@@ -137,7 +138,7 @@ def perform(request: Any, write: Callable[[CartRef], T]) -> Performed[T]:  # noq
         log.info("cart_session_was_merged")
     except CartFrozenError:
         # A merge was begun and its process died. Whoever meets it finishes it.
-        services.finish_merge(guest_ref=ref, now=clock.now())
+        services.finish_merge(guest_ref=ref, now=clock.now(), owner=own_checkout(request))
     token = new_token()
     return Performed(write(CartRef("g", hash_token(token), is_new=True)), token)
 
@@ -245,7 +246,7 @@ def merge_at_sign_in(request: Any, *, user_id: int, now: datetime) -> MergeResul
     if ref is None:
         return None
     try:
-        result = services.merge_guest_cart(guest_ref=ref, user_id=user_id, now=now)
+        result = services.merge_guest_cart(guest_ref=ref, user_id=user_id, now=now, owner=own_checkout(request))
     except MergeSourceGoneError:
         # Never written, expired, or another customer's: nothing to join, and of no more use to this browser.
         end_guest_session(request)

@@ -52,17 +52,18 @@ def answered_by(
     return Joined(tuple(lines), tuple(receipt))
 
 
-def list_merge_answers(*, cart: Cart, now: datetime) -> tuple[MergeAnswer, ...]:
+def list_merge_answers(*, cart: Cart, now: datetime, owner: str | None = None) -> tuple[MergeAnswer, ...]:
     """Tell what each answer to a merge's question would make of the cart; none if nothing is asked.
 
-    Two queries and those of a quote for each answer, whatever the number of lines.
+    `owner` is the shopper's own checkout, whose reserved units count as available. Two queries and those of a quote
+    for each answer, whatever the number of lines.
     """
     if cart.question is None or cart.is_copy:
         return ()
     guest = cart.question.guest
     customer = cart.ref.owner if cart.ref else ""
     sku_ids = {line.sku_id for line in (*cart.lines, *guest)}
-    offers = list_offers(sku_ids=sku_ids, now=now, customer=customer, code=cart.currency)
+    offers = list_offers(sku_ids=sku_ids, now=now, owner=owner, customer=customer, code=cart.currency)
     answers = []
     for policy in ANSWERS:
         lines = answered_by(cart.lines, guest, policy, offers).lines

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from cart import identity, services
 from cart.api import serializers
-from cart.api.edge import CartApiView
+from cart.api.edge import OWN_CHECKOUT, CartApiView
 from cart.api.representations import cart_json, question_json, receipt_json
 from cart.conf import conf
 from cart.errors import MergeSourceGoneError
@@ -21,6 +21,7 @@ from shop.core.api import plain
 from shop.core.errors import ErrorDetail
 from shop.core.ids import hash_token, is_token
 from shop.core.problems import ApiProblem
+from shop.core.web.own import own_checkout
 
 
 class MergeView(CartApiView):
@@ -31,6 +32,7 @@ class MergeView(CartApiView):
     @extend_schema(
         operation_id="merge_cart",
         tags=["cart"],
+        parameters=[OWN_CHECKOUT],
         request=serializers.Merge,
         responses={200: serializers.MergedSchema},
     )
@@ -44,7 +46,7 @@ class MergeView(CartApiView):
             raise NotAuthenticated
         data = self.body(serializers.Merge, request)
         http = plain(request)
-        result = _merge(request.user.pk, data)
+        result = _merge(request.user.pk, data, own_checkout(http))
         answer: dict[str, Any] = {"cart": cart_json(result.cart), "receipt": receipt_json(result.receipt)}
         if question := question_json(result.cart):
             answer["question"] = question
@@ -56,7 +58,7 @@ class MergeView(CartApiView):
         return response
 
 
-def _merge(user_id: int, data: dict[str, Any]) -> MergeResult:
+def _merge(user_id: int, data: dict[str, Any], owner: str | None) -> MergeResult:
     source = data["source"]
     if len(source) != 1:
         raise ApiProblem("validation_failed", errors=(ErrorDetail("/source", "one_source"),))
@@ -72,6 +74,7 @@ def _merge(user_id: int, data: dict[str, Any]) -> MergeResult:
             merge_id=merge_id,
             policy=policy,
             now=now,
+            owner=owner,
         )
     if "question" in source:
         return services.answer_merge(
@@ -81,6 +84,7 @@ def _merge(user_id: int, data: dict[str, Any]) -> MergeResult:
             choices={choice["sku_id"]: MergePolicy(choice["policy"]) for choice in data.get("choices", ())},
             merge_id=merge_id,
             now=now,
+            owner=owner,
         )
     token = source["cart_session"]
     if not is_token(token):
@@ -91,6 +95,7 @@ def _merge(user_id: int, data: dict[str, Any]) -> MergeResult:
         policy=policy,
         merge_id=merge_id,
         now=now,
+        owner=owner,
     )
 
 

@@ -28,12 +28,14 @@ def answer_merge(
     now: datetime,
     choices: Mapping[str, MergePolicy] | None = None,
     merge_id: str = "",
+    owner: str | None = None,
 ) -> MergeResult:
     """Join what a merge asked about by `policy`, or by SKU as `choices` say; the question is over then.
 
     It is compared with what the cart holds now, whatever was changed since it was asked. The receipt is that of the
     merge with the answers in it, and `undo` of it asks again. An answer given twice (under the same `merge_id`; with
-    none, to the same question) has one effect and the same receipt.
+    none, to the same question) has one effect and the same receipt. `owner` is the shopper's own checkout, whose
+    reserved units count as available.
 
     :raises RejectedError: if the answer is to be asked again (detail `not_an_answer`).
     :raises MergeQuestionGoneError: if there is no such question, or a further merge has added to it.
@@ -51,7 +53,7 @@ def answer_merge(
             return done
         if cart.question is None or cart.question.question_id != question_id:
             raise MergeQuestionGoneError
-        offers = list_offers(sku_ids=[line.sku_id for line in cart.question.guest], now=now)
+        offers = list_offers(sku_ids=[line.sku_id for line in cart.question.guest], now=now, owner=owner)
         joined = answered_by(cart.lines, cart.question.guest, policy, offers, choices=by_sku)
         receipt = _answered(cart.receipt, joined.receipt)
         applied_id = f"answer-{question_id}-{merge_id or cart.version}"

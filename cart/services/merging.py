@@ -41,13 +41,15 @@ def merge_guest_cart(
     now: datetime,
     policy: MergePolicy | None = None,
     merge_id: str = "",
+    owner: str | None = None,
 ) -> MergeResult:
     """Join a guest's cart and saved list to a customer's, once, however often and by how many it is asked for.
 
     The guest's cart is frozen for this customer, its lines joined by `policy` (None: the shop's), then only a
     tombstone with the receipt remains of it. SKUs that are not sold are left out, quantities cut to caps and stock,
     and the receipt says so. A merge that has begun is finished under its own id and policy, whatever is asked for.
-    `was_replayed`: it had been done before, and this is its receipt.
+    `was_replayed`: it had been done before, and this is its receipt. `owner` is the shopper's own checkout, whose
+    reserved units count as available.
 
     :raises MergeSourceGoneError: if there is no such guest cart, or it went to another customer.
     :raises CartLockedError: if either cart is being paid for, or the customer's cart changes too fast.
@@ -74,12 +76,13 @@ def merge_guest_cart(
         policy=MergePolicy(frozen.policy),
         merge_id=frozen.merge_id,
         now=now,
+        owner=owner,
     )
     store.tombstone(owner=guest_ref.owner, merge_id=frozen.merge_id, receipt=encode_receipt(result.receipt))
     return result
 
 
-def finish_merge(*, guest_ref: CartRef, now: datetime) -> bool:
+def finish_merge(*, guest_ref: CartRef, now: datetime, owner: str | None = None) -> bool:
     """Finish a merge that has begun for this guest's cart, whoever asks; tell whether there was one to finish.
 
     :raises CartLockedError, CartsUnavailableError: as `merge_guest_cart`.
@@ -88,7 +91,7 @@ def finish_merge(*, guest_ref: CartRef, now: datetime) -> bool:
     if fields.get("@state") != "frozen":
         return False
     user_id = int(fields["@merged_into"].removeprefix("u:"))
-    merge_guest_cart(guest_ref=guest_ref, user_id=user_id, now=now)
+    merge_guest_cart(guest_ref=guest_ref, user_id=user_id, now=now, owner=owner)
     return True
 
 
@@ -100,11 +103,12 @@ def merge_items(
     merge_id: str,
     now: datetime,
     policy: MergePolicy | None = None,
+    owner: str | None = None,
 ) -> MergeResult:
     """Join a cart and a saved list that a browser or an app kept itself, pairs of SKU and quantity, to this cart.
 
     Prices come from the shop, never from the client. The same `merge_id` again brings the same receipt. A SKU that no
-    catalogue knows is in the receipt as `unknown_sku`.
+    catalogue knows is in the receipt as `unknown_sku`. `owner`: as in `merge_guest_cart`.
 
     :raises QuantityInvalidError, QuantityTooLargeError: if a quantity is not valid.
     :raises RejectedError: if a SKU id is impossible, or there are more lines than a cart takes (`max_items`).
@@ -129,6 +133,7 @@ def merge_items(
         # What a client makes up must not meet the ids of merges that we made.
         merge_id=f"items-{merge_id}",
         now=now,
+        owner=owner,
     )
 
 
@@ -144,9 +149,10 @@ def _join(
     policy: MergePolicy,
     merge_id: str,
     now: datetime,
+    owner: str | None,
 ) -> MergeResult:
     """Apply the guest's lines to the target under the merge's id; start over if the target was changed meanwhile."""
-    offers = list_offers(sku_ids=[line.sku_id for line in (*guest, *guest_saved)], now=now)
+    offers = list_offers(sku_ids=[line.sku_id for line in (*guest, *guest_saved)], now=now, owner=owner)
     for _ in range(TRIES):
         fields, saved = store.read_both(target.owner)
         if not fields and not target.is_new:

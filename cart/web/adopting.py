@@ -16,6 +16,7 @@ from cart.types import CartRef, MergeOutcome, MergePolicy
 from shop.core import clock
 from shop.core.errors import Refusal
 from shop.core.web.origin import is_same_origin
+from shop.core.web.own import own_checkout
 from shop.core.web.pages import PageView, status_of
 from shop.core.words import detail_words, words
 
@@ -38,7 +39,13 @@ class AdoptView(PageView):
             done = identity.perform(
                 request,
                 lambda ref: services.merge_items(
-                    ref=ref, items=items, saved=saved, merge_id=merge_id, policy=_policy(ref), now=clock.now()
+                    ref=ref,
+                    items=items,
+                    saved=saved,
+                    merge_id=merge_id,
+                    policy=_policy(ref),
+                    now=clock.now(),
+                    owner=own_checkout(request),
                 ),
             )
         except Refusal as refusal:

@@ -17,6 +17,7 @@ from cart.types import MergeAnswer, MergePolicy
 from cart.web.base import CartPageView
 from shop.core import clock
 from shop.core.money import Money
+from shop.core.web.own import own_checkout
 from shop.core.web.pages import NO_STORE, see_other
 
 _QUESTION_LENGTH = 200
@@ -50,7 +51,11 @@ class MergeView(CartPageView):
             done = identity.perform(
                 request,
                 lambda ref: services.answer_merge(
-                    ref=ref, question_id=question_id, policy=MergePolicy(chosen), now=clock.now()
+                    ref=ref,
+                    question_id=question_id,
+                    policy=MergePolicy(chosen),
+                    now=clock.now(),
+                    owner=own_checkout(request),
                 ),
             )
         except MergeQuestionGoneError:
@@ -67,12 +72,14 @@ def _ask(
 ) -> HttpResponse:
     cart = selectors.get_cart(ref=identity.cart_ref(request))
     now = clock.now()
-    pending = selectors.pending_merge(cart=cart, now=now)
+    own = own_checkout(request)
+    pending = selectors.pending_merge(cart=cart, now=now, owner=own)
     if pending is None:
         return see_other(reverse("cart:cart"))
+    answers = selectors.list_merge_answers(cart=cart, now=now, owner=own)
     context = {
         "pending": pending,
-        "choices": [_choice(answer, chosen) for answer in selectors.list_merge_answers(cart=cart, now=now)],
+        "choices": [_choice(answer, chosen) for answer in answers],
         "error": error,
         "is_error": bool(error),
         "units": cart.units,
