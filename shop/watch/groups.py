@@ -6,6 +6,8 @@ from django.apps import apps
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 
+from shop.watch.models import GroupRight
+
 SEE_SALES = (
     "accounts.view_customer",
     *("cart.view_cartrecord", "cart.view_merge", "cart.view_savedline"),
@@ -67,21 +69,31 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 
 def make_groups(*, app_config: object = None, **_: object) -> None:
-    """Make the groups that do not exist; one that does is left as the shop's staff made it.
+    """Make the groups that do not exist, and give each what the table names and it was never given before.
 
+    What the shop's staff added to a group or took away from it stays so. Safe to repeat, and from several processes.
     Hears `post_migrate`, which Django sends for each app as its permissions come into being: the last app's is the
     time. (A migration would run before the permissions of later apps exist.)
     """
     if app_config is not [config for config in apps.get_app_configs() if config.models_module is not None][-1]:
         return
+    given = set(GroupRight.objects.values_list("group", "right"))
+    there = set(Group.objects.filter(name__in=GROUPS).values_list("name", flat=True))
+    missing = {
+        name: [right for right in rights if name not in there or (name, right) not in given]
+        for name, rights in GROUPS.items()
+    }
+    if not any(missing.values()):
+        return
+    known = {
+        f"{permission.content_type.app_label}.{permission.codename}": permission
+        for permission in Permission.objects.select_related("content_type")
+    }
     with transaction.atomic():
-        missing = set(GROUPS) - set(Group.objects.filter(name__in=GROUPS).values_list("name", flat=True))
-        if not missing:
-            return
-        known = {
-            f"{permission.content_type.app_label}.{permission.codename}": permission
-            for permission in Permission.objects.select_related("content_type")
-        }
-        for name in sorted(missing):
-            group = Group.objects.create(name=name)
-            group.permissions.set([known[codename] for codename in GROUPS[name] if codename in known])
+        for name, rights in missing.items():
+            group, _made = Group.objects.get_or_create(name=name)
+            now_there = [right for right in rights if right in known]
+            group.permissions.add(*(known[right] for right in now_there))
+            GroupRight.objects.bulk_create(
+                (GroupRight(group=name, right=right) for right in now_there), ignore_conflicts=True
+            )

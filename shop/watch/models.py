@@ -52,3 +52,17 @@ class Roundup(models.Model):
 
     def __str__(self) -> str:
         return f"{self.counted_at}"
+
+
+class GroupRight(models.Model):
+    """A right of the groups' table that a group was given once: what staff take away from it stays away."""
+
+    group = models.CharField(max_length=150)
+    right = models.CharField(max_length=200)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["group", "right"], name="each_right_is_given_once")]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.group}: {self.right}"

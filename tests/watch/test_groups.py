@@ -10,6 +10,7 @@ from django.test import Client
 
 from inventory import services as inventory
 from shop.watch.groups import GROUPS, make_groups
+from shop.watch.models import GroupRight
 from tests.cart.helpers import make_sku
 from tests.inventory.helpers import demands
 
@@ -91,10 +92,21 @@ def test_who_may_release_what_is_being_paid(group: str, is_released: bool) -> No
     assert answer.status_code == (302 if is_released else 422)
 
 
-def test_a_group_that_staff_changed_is_left_alone() -> None:
-    group = Group.objects.get(name="Stock")
-    group.permissions.clear()
+def test_what_staff_changed_in_a_group_stays_and_only_rights_that_are_new_are_added() -> None:
+    group = Group.objects.get(name="Auditor")
+    extra = Permission.objects.get(codename="approve_refund")
+    taken = Permission.objects.get(codename="view_order")
+    group.permissions.remove(taken)
+    group.permissions.add(extra)
+    # As if the table had been shorter when the group was made, and another group was deleted since.
+    GroupRight.objects.filter(group="Auditor", right="pricing.view_promotionuse").delete()
+    group.permissions.remove(Permission.objects.get(codename="view_promotionuse"))
+    Group.objects.get(name="Stock").delete()
 
     make()
+    make()
 
-    assert group.permissions.count() == 0
+    given = set(group.permissions.values_list("codename", flat=True))
+    assert {"view_promotionuse", "approve_refund"} <= given
+    assert "view_order" not in given
+    assert Group.objects.get(name="Stock").permissions.count() == len(GROUPS["Stock"])
