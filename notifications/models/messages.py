@@ -15,7 +15,7 @@ STATES = [(state.value, state.value) for state in MessageState]
 KINDS = [(kind.value, kind.value) for kind in MessageKind]
 TEMPLATES = [
     (Template.CONFIRMATION.value, _("Order confirmation")),
-    (Template.REFUND.value, _("Refund of a late payment")),
+    (Template.REFUND.value, _("Refund")),
     (Template.REMINDER.value, _("Cart reminder")),
 ]
 HELD = (MessageState.CLAIMED.value, MessageState.SENDING.value)

@@ -1,4 +1,4 @@
-"""Make a message of every order and every late payment that has none: nobody has to remember to ask for it."""
+"""Make a message of every order and every refund that has none: nobody has to remember to ask for it."""
 
 from __future__ import annotations
 

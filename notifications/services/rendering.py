@@ -84,12 +84,37 @@ def _confirmation(message: Message, now: datetime) -> Letter:
 
 
 def _refund(message: Message) -> Letter:
-    payment, email, language = checkout.get_refund_for_mail(payment_id=message.payment_id)
-    with translation.override(_language(language)):
-        total = format_money(payment.amount)
-        values = {"total": total, "link": settings.BASE_URL + "/"}
-        subject = _("We are refunding %(total)s") % {"total": total}
-        return _letter("payment_refund", values, recipient=email, subject=subject)
+    notice = checkout.get_refund_for_mail(payment_id=message.payment_id)
+    payment = notice.payment
+    with translation.override(_language(notice.language)):
+        facts = {"total": format_money(payment.amount), "number": payment.order_number}
+        is_free = not payment.amount.minor
+        values = {
+            "why": _why_refunded(notice.reason, has_order=bool(payment.order_number)) % facts,
+            "refunding": "" if is_free else _("We are refunding %(total)s in full.") % facts,
+            "link": settings.BASE_URL + "/",
+        }
+        subject = _("We could not place your order") if is_free else _("We are refunding %(total)s") % facts
+        return _letter("payment_refund", values, recipient=notice.email, subject=subject)
+
+
+def _why_refunded(reason: str, *, has_order: bool) -> str:
+    """Say why a payment is given back; staff's own reasons stay with staff."""
+    match reason:
+        case "sold_out":
+            return _("Your payment arrived too late: what it was for had gone to somebody else.")
+        case "code_used_up" | "promotion_used_up":
+            return _("Your payment arrived too late: the discount in its price had been used up by others.")
+        case "ordered_already":
+            return _(
+                "You had ordered and paid for this cart already. That order stands; this payment was one too many."
+            )
+        case "checkout_cancelled" | "quote_replaced":
+            return _("Your payment arrived after its checkout was cancelled or changed, and became no order.")
+        case _ if has_order:
+            return _("This is about your payment for the order %(number)s.")
+        case _:
+            return _("This is about your payment in our shop.")
 
 
 def _letter(name: str, values: Mapping[str, Any], *, recipient: str, subject: str) -> Letter:

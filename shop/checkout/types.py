@@ -141,6 +141,17 @@ class PaymentView:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundNotice:
+    """What the payer of a payment that is given back is to be told."""
+
+    payment: PaymentView
+    reason: str
+    """Why, as a stable code; `staff`: they know. Empty: the provider gave it back by itself."""
+    email: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrderLineView:
     """What was bought, frozen."""
 

@@ -9,7 +9,7 @@ from django.db.models import Q
 from shop.checkout import access, models
 from shop.checkout.errors import PaymentUnknownError
 from shop.checkout.selectors.ids import is_id, principal_of
-from shop.checkout.types import PaymentState, PaymentView, Principal
+from shop.checkout.types import PaymentState, PaymentView, Principal, RefundNotice
 from shop.core.money import Money
 
 TOO_LATE = ("sold_out", "code_used_up", "promotion_used_up")
@@ -66,22 +66,23 @@ def _action_url(row: models.Payment) -> str:
 
 
 def list_refunds(*, settled_from: datetime, after: str = "", limit: int = 500) -> tuple[tuple[str, datetime], ...]:
-    """List ids and times of payments that came too late, oldest first: later than a time and id."""
+    """List ids and times of payments that are given back, oldest first: later than a time and id."""
     since = models.Payment.objects.filter(
         Q(settled_at__gt=settled_from) | Q(settled_at=settled_from, payment_id__gt=after),
         state__in=[PaymentState.REFUND_DUE.value, PaymentState.REFUNDED.value],
-        reason__in=TOO_LATE,
     )
     pairs = since.order_by("settled_at", "payment_id").values_list("payment_id", "settled_at")[:limit]
     return tuple((payment_id, at) for payment_id, at in pairs if at is not None)
 
 
-def get_refund_for_mail(*, payment_id: str) -> tuple[PaymentView, str, str]:
-    """Show a refunded payment to the sender of its mail: the payment, mail address, language.
+def get_refund_for_mail(*, payment_id: str) -> RefundNotice:
+    """Show a refunded payment to the sender of its mail.
 
     :raises PaymentUnknownError: if there is none of this id.
     """
     row = models.Payment.objects.filter(payment_id=payment_id).select_related("checkout", "order").first()
     if row is None:
         raise PaymentUnknownError
-    return payment_view(row), row.checkout.email, row.checkout.language
+    return RefundNotice(
+        payment=payment_view(row), reason=row.reason, email=row.checkout.email, language=row.checkout.language
+    )

@@ -180,11 +180,16 @@ def free_outcome(payment: models.Payment) -> Outcome:
 
 def move(payment: models.Payment, state: PaymentState, *, reason: str, now: datetime) -> None:
     """Write a payment's next state; what is undecided or due is looked at again, the rest is settled."""
+    # Whoever tells payers of refunds follows `settled_at`: one that nobody here had asked for begins now.
+    is_unasked = state is PaymentState.REFUNDED and payment.state != PaymentState.REFUND_DUE.value
     payment.state = state.value
     payment.reason = reason
     if state is PaymentState.REFUND_DUE:
         payment.next_check_at = now
         payment.checks = 0
+        payment.settled_at = now
+    elif is_unasked:
+        payment.next_check_at = None
         payment.settled_at = now
     elif state not in UNDECIDED:
         payment.next_check_at = None

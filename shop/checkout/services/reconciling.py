@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -74,13 +75,21 @@ def refund_payments(*, now: datetime) -> int:
     for payment_id in _claim((PaymentState.REFUND_DUE.value,), now):
         payment = models.Payment.objects.get(pk=payment_id)
         try:
-            outcome = gateway(payment.provider).refund(key=payment_id, reference=payment.provider_reference)
+            _apply(_refund(payment), now)
         except (GatewayDownError, GatewayTimeoutError):
             log.warning("refund_waits", payment=payment_id)
             continue
-        _apply(outcome, now)
+        except Exception:  # one payment that breaks us must not hold up the others; it is due again later
+            log.exception("refund_failed", payment=payment_id)
+            continue
         refunded += 1
     return refunded
+
+
+def _refund(payment: models.Payment) -> Outcome:
+    if payment.provider == FREE:  # nothing was taken, and nobody is asked
+        return replace(free_outcome(payment), state=PaymentState.REFUNDED)
+    return gateway(payment.provider).refund(key=payment.payment_id, reference=payment.provider_reference)
 
 
 def _claim(states: tuple[str, ...], now: datetime, *, longest: int = 300) -> list[str]:
