@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from psycopg_pool import ConnectionPool
 
 from shop.core.postgresql.base import DatabaseWrapper
@@ -62,3 +62,14 @@ def test_a_connection_that_lives_is_not_asked_whether_it_does(
 
     monkeypatch.setattr(ConnectionPool, "check_connection", ask)
     assert _process(pooled) == first
+
+
+def test_a_server_that_takes_no_changes_cannot_answer_and_is_not_asked_again(pooled: DatabaseWrapper) -> None:
+    first = _process(pooled)
+    with pooled.cursor() as cursor:
+        cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+        with pytest.raises(OperationalError, match="read-only"):
+            cursor.execute("CREATE TABLE nobodys ()")
+    pooled.close()
+
+    assert _process(pooled) != first

@@ -12,6 +12,7 @@ from inventory import selectors
 from inventory import services as inventory
 from inventory.errors import ReservationExpiredError, ReservationUnknownError
 from inventory.models import StockEntry
+from inventory.services import ending
 from inventory.tasks import sweep_reservations
 from inventory.types import ReservationState
 from tests.inventory.helpers import assert_balanced, counters, demands, states, stock
@@ -177,3 +178,13 @@ def test_an_application_whose_clock_is_off_ends_nothing_early_and_keeps_nothing_
         another.reservation_id: "soft",
     }
     assert abs(another.created_at - live.created_at) < timedelta(minutes=1)
+
+
+def test_twin_a_sweep_by_the_clock_of_an_application_ends_what_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    stock(MUG=1)
+    inventory.reserve(demands=demands(MUG=1), owner="chk_live")
+    ahead = datetime.now(tz=UTC) + timedelta(hours=5)
+    by_ours = ending.SWEEP_BATCH.replace("expires_at <= clock_timestamp()", f"expires_at <= '{ahead.isoformat()}'")
+    monkeypatch.setattr(ending, "SWEEP_BATCH", by_ours)
+
+    assert inventory.sweep() == 1

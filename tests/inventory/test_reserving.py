@@ -12,6 +12,7 @@ from inventory import selectors
 from inventory import services as inventory
 from inventory.errors import InsufficientStockError, Shortage
 from inventory.models import Reservation, ReservationLine
+from inventory.services import reserving
 from inventory.types import ReservationState, StockDemand
 from shop.core.errors import ErrorDetail
 from tests.inventory.helpers import assert_balanced, counters, demands, states, stock
@@ -139,6 +140,15 @@ def test_overdue_units_of_others_are_taken_over_without_a_sweep() -> None:
     assert selectors.get_reservation(reservation_id=old.reservation_id).cause == "taken_over"
     assert counters() == {"MUG": (2, 1), "PLATE": (1, 0)}
     assert_balanced()
+
+
+def test_twin_without_taking_over_a_dead_sweeper_stops_sales(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reserving, "TAKE_OVER", "SELECT 0")
+    stock(MUG=2)
+    inventory.reserve(demands=demands(MUG=2), owner="chk_1", ttl_seconds=0)
+
+    with pytest.raises(InsufficientStockError):
+        inventory.reserve(demands=demands(MUG=1), owner="chk_2")
 
 
 def test_overdue_reservations_stay_while_there_is_enough() -> None:

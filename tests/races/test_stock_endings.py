@@ -14,10 +14,12 @@ from django.db import DatabaseError, connection, transaction
 from inventory import selectors
 from inventory import services as inventory
 from inventory.errors import ReservationExpiredError
+from inventory.models import StockItem
 from inventory.services import ending, pruning
 from inventory.types import ReservationState, ReservationView
+from shop.core.errors import UnavailableError
 from tests.inventory.helpers import age, assert_balanced, counters, demands, states, stock
-from tests.races.rivals import held_open, meet, running, wait_until_blocked
+from tests.races.rivals import be_patient, held_open, meet, running, wait_until_blocked
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -148,18 +150,51 @@ def test_twin_sweepers_that_do_not_look_again_meet_the_trigger(monkeypatch: pyte
     assert [answer for answer in answers if isinstance(answer, DatabaseError)]
 
 
-def test_a_sweeper_that_dies_in_its_batch_leaves_nothing_half_done_and_no_lock() -> None:
+def sweep_patiently() -> int:
+    be_patient()
+    return inventory.sweep()
+
+
+def kill_a_sweeper() -> None:
+    """Let a sweep come upon a stock row that another has locked, and kill it there."""
     stock(MUG=5)
     for number in range(5):
         overdue(f"chk_{number}", MUG=1)
 
-    with pytest.raises(DatabaseError), held_open(inventory.sweep) as pid, connection.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+    with ExitStack() as later:
+        with held_open(lambda: StockItem.objects.select_for_update().get(pk="MUG")):
+            sweeper = later.enter_context(running(sweep_patiently))
+            wait_until_blocked()
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                )
+                assert cursor.fetchall() == [(True,)]
+        with pytest.raises(UnavailableError):
+            sweeper.result(30)
+
+
+def test_a_sweeper_that_dies_in_its_batch_leaves_nothing_half_done_and_no_lock() -> None:
+    kill_a_sweeper()
 
     assert set(states().values()) == {"soft"}
+    assert_balanced()
     assert inventory.sweep() == 5
     assert counters() == {"MUG": (5, 0)}
     assert_balanced()
+
+
+def test_twin_a_batch_in_two_transactions_leaves_units_that_nobody_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends, gives = ending.SWEEP_BATCH.split(",\n     given AS (")
+    assert "UPDATE inventory_stockitem" in gives
+    then = "COMMIT; UPDATE inventory_stockitem SET reserved = 0 RETURNING 5"
+    monkeypatch.setattr(ending, "SWEEP_BATCH", f"{ends} SELECT count(*) FROM moved; {then}")  # noqa: S608 - constants
+
+    kill_a_sweeper()
+
+    assert set(states().values()) == {"expired"}
+    assert counters() == {"MUG": (5, 5)}
 
 
 def test_overdue_units_are_taken_over_by_one_of_many() -> None:

@@ -26,6 +26,9 @@ pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
 RIVALS = 20
 DECIDE = importlib.import_module("inventory.migrations.0008_units_in_several_locations").DECIDE_IN_PLACES
+PASS = importlib.import_module("inventory.migrations.0006_lane_functions").PASS
+AGAIN = "EXIT WHEN the_state IS NOT NULL OR clock_timestamp() > until;"
+"""Else whoever waits tries to lead again."""
 GUARD = "WHERE w.quantity > coalesce((free->>w.sku_id)::int, 0)"
 
 
@@ -131,7 +134,8 @@ def test_who_came_first_is_served_first_and_all_in_one_commit() -> None:
     assert_balanced()
 
 
-def test_a_leader_who_is_killed_leaves_the_lane_to_the_next_and_nothing_behind() -> None:
+def kill_a_leader() -> Counter[str]:
+    """Let six ask at once, and kill the one that decides while it waits for the stock row; say what each got."""
     heat(HOT=50)
     with ThreadPoolExecutor(6) as pool:
         with held_open(lambda: list(StockItem.objects.select_for_update().filter(pk="HOT"))):
@@ -143,9 +147,12 @@ def test_a_leader_who_is_killed_leaves_the_lane_to_the_next_and_nothing_behind()
                     " AND wait_event_type = 'Lock' AND wait_event <> 'advisory' AND query LIKE '%inventory_pass_lane%'"
                 )
                 assert cursor.fetchall() == [(True,)]
-        got = Counter(answer.result(60) for answer in answers)
+        return Counter(answer.result(60) for answer in answers)
 
-    assert got == {"reserved": 5, "UnavailableError": 1}
+
+def test_a_leader_who_is_killed_leaves_the_lane_to_the_next_and_nothing_behind() -> None:
+    assert kill_a_leader() == {"reserved": 5, "UnavailableError": 1}
+
     # The dead leader's request stood in the lane as well: it may have been granted to nobody, which ends by its time.
     assert Reservation.objects.count() in (5, 6)
     assert_balanced()
@@ -154,6 +161,19 @@ def test_a_leader_who_is_killed_leaves_the_lane_to_the_next_and_nothing_behind()
         cursor.execute("UPDATE inventory_lanerequest SET created_at = now() - interval '1 hour'")
     inventory.sweep()
     assert not LaneRequest.objects.exists()
+
+
+def test_twin_who_only_waits_for_the_leader_gets_nothing_when_it_dies() -> None:
+    assert AGAIN in PASS
+    with connection.cursor() as cursor:
+        cursor.execute(PASS.replace(AGAIN, "EXIT;").replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
+    try:
+        got = kill_a_leader()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(PASS.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
+
+    assert got["reserved"] == 0
 
 
 def test_a_lane_that_does_not_move_answers_busy_and_lets_the_request_out() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 
 import pytest
 from django.db import connection
@@ -11,7 +12,7 @@ from inventory import services as inventory
 from inventory.errors import StockBusyError
 from inventory.models import StockItem
 from tests.inventory.helpers import assert_balanced, counters, demands, states, stock
-from tests.races.rivals import held_open
+from tests.races.rivals import held_open, running, wait_until_blocked
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -65,7 +66,23 @@ def test_when_the_lock_is_gone_it_goes_on() -> None:
     assert counters() == {"MUG": (1, 1)}
 
 
-def test_twin_an_unlocked_row_is_not_busy() -> None:
+def test_twin_without_a_lock_timeout_it_waits_for_as_long_as_the_row_is_locked() -> None:
+    stock(MUG=1)
+
+    def buy() -> None:
+        wait_at_most(0)
+        inventory.reserve(demands=demands(MUG=1), owner="chk_1")
+
+    with ExitStack() as later:
+        with held_open(lock_mug):
+            buyer = later.enter_context(running(buy))
+            wait_until_blocked()
+            with pytest.raises(TimeoutError):
+                buyer.result(0.3)  # three times as long as it takes above
+        buyer.result(30)
+
+
+def test_another_row_is_not_busy() -> None:
     stock(MUG=1, PLATE=1)
     wait_at_most(100)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import select
+from functools import cached_property
+from types import TracebackType
 from typing import Any, ClassVar
 
 import psycopg
+from django.db import OperationalError
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base
+from django.db.utils import DatabaseErrorWrapper
 from psycopg_pool import ConnectionPool
 
 
@@ -25,10 +29,36 @@ def check(connection: psycopg.Connection[Any]) -> None:
         ConnectionPool.check_connection(connection)
 
 
+class _Errors(DatabaseErrorWrapper):
+    """Django's, but a server that takes no changes is named as one that cannot answer, not as a fault of the shop.
+
+    It was demoted, or whoever runs it lets it be read only because its disk is full. Its connection is closed, so that
+    the next one finds the server that took over.
+    """
+
+    wrapper: base.DatabaseWrapper
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc_value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Raise what was raised by Django's name for it."""
+        if isinstance(exc_value, psycopg.errors.ReadOnlySqlTransaction):
+            self.wrapper.errors_occurred = True
+            self.wrapper.connection.close()  # a pool throws away what comes back closed
+            self.wrapper.close()
+            raise OperationalError(*exc_value.args).with_traceback(traceback) from exc_value
+        super().__exit__(exc_type, exc_value, traceback)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's, but for how its pool checks connections."""
+    """Django's, but for how its pool checks connections, and for a server that takes no changes."""
 
     _connection_pools: ClassVar[dict[str, ConnectionPool[Any]]]
+
+    @cached_property
+    def wrap_database_errors(self) -> DatabaseErrorWrapper:
+        """What names the errors of the driver."""
+        return _Errors(self)
 
     @property
     def pool(self) -> ConnectionPool[Any] | None:
