@@ -16,12 +16,16 @@ FILE = "cart.E002"
 OPEN = "cart.E003"
 OLD = "cart.E004"
 UNPATCHED = "cart.W001"
+EVICTED = "cart.W002"
 
 LEAST = (6, 2)
 PATCHED: tuple[tuple[int, ...], ...] = ((6, 2, 20), (7, 2, 11), (7, 4, 6), (8, 0, 4), (8, 2, 2))
 """The first release of each line in which CVE-2025-49844 is mended: until then a script could take over the server
 (https://github.com/redis/redis/security/advisories/GHSA-4789-qfc9-5f9q). Lines in
 between never were, later ones are."""
+HOLE = ((7, 2), (8, 6, 3))
+"""From which release to before which one a blocked client that is evicted leaves memory in use that is freed:
+CVE-2026-23479."""
 
 
 @register(deploy=True)
@@ -82,4 +86,10 @@ def the_server_is_new_enough(**_: Any) -> list[CheckMessage]:  # noqa: ANN401 - 
                 " Make sure that your distribution has done so, or upgrade."
             )
             found.append(Warning(message, id=UNPATCHED))
+        elif HOLE[0] <= numbers < HOLE[1]:
+            message = (
+                f"The server at CART_REDIS_URL is Redis {version}, for which CVE-2026-23479 was not mended at first."
+                " Make sure that your release has it mended, or upgrade; until then leave maxmemory-clients at 0."
+            )
+            found.append(Warning(message, id=EVICTED))
     return found

@@ -9,3 +9,7 @@ class CoreConfig(AppConfig):
     name = "shop.core"
     label = "core"
     verbose_name = "Core"
+
+    def ready(self) -> None:
+        """Connect the checks."""
+        from shop.core import checks  # noqa: F401
