@@ -198,14 +198,6 @@ class StockGauges:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """How much some owners hold together in live reservations."""
-
-    reservations: int
-    units: int
-
-
-@dataclass(frozen=True, slots=True)
 class Holder:
     """A soft reservation as the panel of a SKU shows it."""
 

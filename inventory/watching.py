@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from inventory import store
 from inventory.places import list_place_drifts, list_places
-from inventory.types import Held, Holder, LedgerLine, StockDrift, StockGauges, StockPanel
+from inventory.types import Holder, LedgerLine, StockDrift, StockGauges, StockPanel
 from shop.core.db import rows
 
 # One statement sees one moment, and whoever moves units moves counter, lines and ledger together: a difference is never
@@ -162,15 +162,15 @@ def waits() -> dict[str, int]:
     return store.totals(store.Event.WAITED)
 
 
-def count_held(*, owners: Collection[str]) -> Held:
-    """Count the live reservations of these owners, and their units (one query)."""
-    ((reservations, units),) = rows(
-        "SELECT count(DISTINCT r.id), coalesce(sum(l.quantity), 0) FROM inventory_reservation r"
+def units_held(*, owners: Collection[str]) -> dict[str, int]:
+    """Count the units of the live reservation of each of these owners who has one (one query)."""
+    found = rows(
+        "SELECT r.owner, sum(l.quantity)::int FROM inventory_reservation r"
         " JOIN inventory_reservationline l ON l.reservation_id = r.id"
-        " WHERE r.owner = ANY(%(owners)s) AND r.state = 'soft' AND r.expires_at > clock_timestamp()",
+        " WHERE r.owner = ANY(%(owners)s) AND r.state = 'soft' AND r.expires_at > clock_timestamp() GROUP BY r.owner",
         {"owners": sorted(set(owners))},
     )
-    return Held(int(reservations), int(units))
+    return {owner: int(units) for owner, units in found}
 
 
 def stock_panel(*, sku_id: str) -> StockPanel | None:

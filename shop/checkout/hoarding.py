@@ -1,12 +1,15 @@
-"""Caps against hoarding by many guests from one network address: who started a checkout from where, for two hours.
+"""Caps against hoarding by many guests from one network address: who reserves from where, for two hours.
 
-The address is kept as a keyed hash, in the cache, and forgotten. A cache that does not answer refuses nobody. Two that
-start at the very same moment may go over a cap by one: a cap keeps hoarders off, it does not guard the stock.
+The address is kept as a keyed hash, in the cache, and forgotten. A cache that does not answer refuses nobody. Whoever
+is about to reserve says so in the same step in which it reads who came before, so that of two at the very same moment
+the second counts the first.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from django.core.cache import caches
@@ -22,48 +25,77 @@ log = logging.getLogger(__name__)
 
 KEPT_SECONDS = 7_200
 """A reservation renewed as often as it may be lives no longer."""
+LEASE_SECONDS = 60
+"""Longer than any reserving takes: for so long one whose process died counts as being about to reserve."""
 MOST = 5_000
 RETRY_SECONDS = 120
 
 
-def require_room(*, network_address: str, units: int, now: datetime) -> None:
-    """Refuse to reserve `units` more from an address that holds as much as it may.
+@contextmanager
+def room_for(*, network_address: str, checkout_id: str, units: int, now: datetime) -> Iterator[None]:
+    """Reserve, in the block, `units` for a checkout, unless its address holds as much as it may without it.
 
-    One read of the cache; one query if somebody started from there lately.
+    A checkout that has as many units already goes on with them, however full its address is.
+    One round trip to the cache before and one after the block; one query if somebody reserved from there lately.
 
-    :raises AddressLimitError: if there is no room.
+    :raises AddressLimitError: if there is no room; the block is not run.
     """
-    checkouts, most = conf().address_checkouts, conf().address_units
-    if not network_address or not (checkouts or most):
-        return
+    is_capped = conf().address_checkouts or conf().address_units
+    before = _announce(network_address, checkout_id, units, now) if network_address and is_capped else None
     try:
-        since = now.timestamp() - KEPT_SECONDS
-        started = get_redis_connection("default").zrangebyscore(_key(network_address), since, "+inf", 0, MOST)
-    except RedisError as error:
-        log.warning("hoarding_not_counted", exc_info=error)
+        if before is not None:
+            _require_room(before, checkout_id, units)
+        yield
+    finally:
+        if before is not None:
+            _conclude(network_address, checkout_id, units)
+
+
+def _require_room(before: tuple[dict[str, int], set[str]], checkout_id: str, units: int) -> None:
+    pending, started = before
+    held = stock.units_held(owners=started) if started else {}
+    if 0 < units <= held.get(checkout_id, 0):
         return
-    if not started:
-        return
-    held = stock.count_held(owners=[checkout_id.decode() for checkout_id in started])
-    if (checkouts and held.reservations >= checkouts) or (most and held.units + units > most):
+    # Whoever is about to reserve counts with what it wants, not with what it has by now.
+    others = {owner: count for owner, count in {**held, **pending}.items() if owner != checkout_id}
+    checkouts, most = conf().address_checkouts, conf().address_units
+    if (checkouts and len(others) >= checkouts) or (most and sum(others.values()) + units > most):
         raise AddressLimitError(retry_after_seconds=RETRY_SECONDS)
 
 
-def note_start(*, network_address: str, checkout_id: str, now: datetime) -> None:
-    """Remember that a checkout was started from an address (one round trip)."""
-    if not network_address or not (conf().address_checkouts or conf().address_units):
-        return
-    key = _key(network_address)
+def _announce(
+    network_address: str, checkout_id: str, units: int, now: datetime
+) -> tuple[dict[str, int], set[str]] | None:
+    """Say that a checkout is about to reserve; give who was before it, with their units, and who started lately."""
+    pending, started = _keys(network_address)
+    moment = now.timestamp()
     try:
-        pipeline = get_redis_connection("default").pipeline(transaction=False)
-        pipeline.zadd(key, {checkout_id: now.timestamp()})
-        pipeline.zremrangebyscore(key, "-inf", now.timestamp() - KEPT_SECONDS)
-        pipeline.expire(key, KEPT_SECONDS)
-        pipeline.execute()
+        with get_redis_connection("default").pipeline(transaction=True) as step:
+            step.zremrangebyscore(pending, "-inf", moment)
+            step.zrange(pending, 0, MOST)
+            step.zadd(pending, {f"{checkout_id} {units}": moment + LEASE_SECONDS})
+            step.expire(pending, LEASE_SECONDS)
+            step.zremrangebyscore(started, "-inf", moment - KEPT_SECONDS)
+            step.zadd(started, {checkout_id: moment})
+            step.zrevrange(started, 0, MOST)
+            step.expire(started, KEPT_SECONDS)
+            answers = step.execute()
+    except RedisError as error:
+        log.warning("hoarding_not_counted", exc_info=error)
+        return None
+    came_before = (entry.decode().split() for entry in answers[1])
+    return {owner: int(wanted) for owner, wanted in came_before}, {owner.decode() for owner in answers[6]}
+
+
+def _conclude(network_address: str, checkout_id: str, units: int) -> None:
+    """Say that a checkout has reserved, or was refused; either way the database knows what it holds."""
+    try:
+        get_redis_connection("default").zrem(_keys(network_address)[0], f"{checkout_id} {units}")
     except RedisError as error:
         log.warning("hoarding_not_counted", exc_info=error)
 
 
-def _key(network_address: str) -> str:
+def _keys(network_address: str) -> tuple[str, str]:
     name = salted_hmac("checkout.hoarding", network_address, algorithm="sha256").hexdigest()[:32]
-    return str(caches["default"].make_key(f"checkout:started:{name}"))
+    make = caches["default"].make_key
+    return str(make(f"checkout:reserving:{{{name}}}")), str(make(f"checkout:started:{{{name}}}"))

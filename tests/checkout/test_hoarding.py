@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 import redis
+import time_machine
 from django.conf import settings as django_settings
 from django.test import Client
 from django.urls import reverse
@@ -16,6 +20,7 @@ from inventory import services as inventory
 from inventory.models import Reservation
 from shop.checkout import hoarding, models, services
 from shop.checkout.errors import AddressLimitError, UnitsLimitError
+from shop.checkout.services import starting
 from shop.checkout.types import CheckoutView
 from shop.core import clock
 from tests.checkout.helpers import make_sku, new_guest, principal_of, put, ready
@@ -99,6 +104,110 @@ def test_whoever_has_a_checkout_goes_on_with_it() -> None:
     assert again.checkout_id == first.checkout_id
 
 
+def test_whoever_has_a_checkout_does_not_grow_past_the_units_of_its_address() -> None:
+    guest = new_guest()
+    start_from(OFFICE, 4, guest)
+    start_from(OFFICE, 5)
+
+    with pytest.raises(AddressLimitError):
+        start_from(OFFICE, 6, guest)
+    start_from(OFFICE, 5, guest)
+    start_from(OFFICE, 5, guest)
+
+
+def test_what_ended_is_not_reserved_again_past_the_limit() -> None:
+    guest = new_guest()
+    over = start_from(OFFICE, 1, guest)
+    inventory.release(reservation_id=over.reservation_id, cause="cancelled")
+    others = [start_from(OFFICE), start_from(OFFICE)]
+
+    def again() -> CheckoutView:
+        return services.reserve_again(
+            checkout_id=over.checkout_id,
+            principal=principal_of(guest),
+            accepted_total=None,
+            now=clock.now(),
+            network_address=OFFICE,
+        )
+
+    with pytest.raises(AddressLimitError):
+        again()
+    inventory.release(reservation_id=others[0].reservation_id, cause="cancelled")
+    assert again().reservation_id
+    assert again().checkout_id == over.checkout_id  # a live one stays as it is
+
+
+def start_amid_another(monkeypatch: pytest.MonkeyPatch, rival: Callable[[], object], guest: CartRef) -> list[Exception]:
+    """Start a checkout, and let `rival` act between its look at the caps and its reserving; what the rival raised."""
+    written, refused = starting._write, list[Exception]()
+
+    def write(*given: Any) -> Any:
+        monkeypatch.setattr(starting, "_write", written)
+        try:
+            rival()
+        except (AddressLimitError, UnitsLimitError) as refusal:
+            refused.append(refusal)
+        return written(*given)
+
+    monkeypatch.setattr(starting, "_write", write)
+    start_from(OFFICE, 4, guest)
+    return refused
+
+
+def test_of_two_who_start_at_once_where_there_is_room_for_one_the_second_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start_from(OFFICE)
+
+    refused = start_amid_another(monkeypatch, lambda: start_from(OFFICE), new_guest())
+
+    assert [type(refusal) for refusal in refused] == [AddressLimitError]
+    assert held() == 2
+    start_from("198.51.100.1")
+
+
+def test_twin_who_does_not_count_those_about_to_reserve_goes_past_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    true_room = hoarding._require_room
+    monkeypatch.setattr(hoarding, "_require_room", lambda before, *more: true_room(({}, before[1]), *more))
+    start_from(OFFICE)
+
+    assert start_amid_another(monkeypatch, lambda: start_from(OFFICE), new_guest()) == []
+
+    assert held() == 3
+
+
+def test_who_died_while_reserving_counts_for_a_minute(clean_cache: object) -> None:
+    with pytest.MonkeyPatch.context() as killed:
+        killed.setattr(hoarding, "_conclude", lambda *_: None)
+        with hoarding.room_for(network_address=OFFICE, checkout_id="chk_dead", units=9, now=clock.now()):
+            pass
+
+    with pytest.raises(AddressLimitError):
+        start_from(OFFICE, 2)
+    with time_machine.travel(clock.now() + timedelta(seconds=61)):
+        start_from(OFFICE, 2)
+
+
+def test_what_is_paid_for_by_the_time_of_reserving_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    guest = new_guest()
+    start_from("", 3, guest)
+
+    with pytest.raises(UnitsLimitError):
+        start_amid_another(monkeypatch, lambda: models.Checkout.objects.update(state="paying"), guest)
+
+    assert held() == models.Checkout.objects.count() == 1
+
+
+def test_twin_who_counts_before_its_turn_alone_holds_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting, "_require_few_units", lambda cart, _: sum(line.quantity for line in cart.lines))
+    guest = new_guest()
+    start_from("", 3, guest)
+
+    start_amid_another(monkeypatch, lambda: models.Checkout.objects.update(state="paying"), guest)
+
+    assert held() == 2
+
+
 def test_a_limit_of_0_is_none(settings: Settings) -> None:
     settings.CHECKOUT = replace(settings.CHECKOUT, reserved_units=0, address_checkouts=0, address_units=0)
     for _ in range(3):
@@ -110,6 +219,7 @@ def test_no_address_is_kept_in_clear_and_none_for_long(clean_cache: object) -> N
     start_from(OFFICE)
 
     with redis.Redis.from_url(django_settings.CACHES["default"]["LOCATION"], decode_responses=True) as client:
+        assert not list(client.scan_iter("*checkout:reserving:*"))
         (key,) = list(client.scan_iter("*checkout:started:*"))
         assert OFFICE not in key
         assert 0 < client.ttl(key) <= hoarding.KEPT_SECONDS

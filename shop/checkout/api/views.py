@@ -162,6 +162,7 @@ class ReservationView(CheckoutApiView):
                     principal=principal,
                     accepted_total=data.get("accepted_total"),
                     now=clock.now(),
+                    network_address=network_address(plain(request)),
                 ),
                 status=201,
             )

@@ -12,7 +12,7 @@ from inventory.errors import ReservationExpiredError, ReservationUnknownError
 from inventory.types import ReservationState
 from pricing.rules import price_demands
 from pricing.types import Demand, read_reductions
-from shop.checkout import models, rules, selectors
+from shop.checkout import hoarding, models, rules, selectors
 from shop.checkout.errors import PriceChangedError
 from shop.checkout.selectors.checkouts import QuotedLine
 from shop.checkout.services import rows
@@ -22,7 +22,14 @@ from shop.core.db import retrying
 from shop.core.money import Money
 
 
-def reserve_again(*, checkout_id: str, principal: Principal, accepted_total: int | None, now: datetime) -> CheckoutView:
+def reserve_again(
+    *,
+    checkout_id: str,
+    principal: Principal,
+    accepted_total: int | None,
+    now: datetime,
+    network_address: str = "",
+) -> CheckoutView:
     """Reserve the lines once more after the reservation ended; a live one stays as it is.
 
     When the price lock is over the lines are quoted anew: a fall is applied, a rise needs `accepted_total`.
@@ -33,6 +40,7 @@ def reserve_again(*, checkout_id: str, principal: Principal, accepted_total: int
     :raises LineUnavailableError: if a line is not sold any more.
     :raises PriceChangedError: if a rise has to be agreed to; nothing is reserved.
     :raises InsufficientStockError: if a line is short; nothing is reserved.
+    :raises AddressLimitError: if so much is reserved from `network_address` that no more is.
     """
     row = rows.read(checkout_id=checkout_id, principal=principal)
     rows.require_open(row)
@@ -53,7 +61,9 @@ def reserve_again(*, checkout_id: str, principal: Principal, accepted_total: int
         rows.reserve(locked)
         rows.touch(locked, now=now)
 
-    write()
+    units = sum(line.quantity for line in row.lines.all())
+    with hoarding.room_for(network_address=network_address, checkout_id=checkout_id, units=units, now=now):
+        write()
     return selectors.get_checkout(checkout_id=checkout_id, principal=principal, now=now)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -120,9 +120,7 @@ def start_checkout(
     paying, row = _choose([one.row for one in live], cart)
     if paying is not None:
         return selectors.get_checkout(checkout_id=paying.checkout_id, principal=principal, now=now), False
-    units = _require_few_units(cart, live)
-    if row is None:
-        hoarding.require_room(network_address=network_address, units=units, now=now)
+    units = _require_few_units(cart, [one.lines for one in live if one.row.state == CheckoutState.PAYING.value])
     known = next((one for one in live if one.row is row), None)
     fresh = _quote(
         known=known,
@@ -141,9 +139,10 @@ def start_checkout(
         language=get_language() or "",
         checkout_id=new_id("chk"),
     )
-    written = _write(start, now) if row is not None else _write_behind_lane(start, now)
+    own = start.checkout_id if row is None else row.checkout_id
+    with hoarding.room_for(network_address=network_address, checkout_id=own, units=units, now=now):
+        written = _write(start, now) if row is not None else _write_behind_lane(start, now)
     if written.view is not None:
-        hoarding.note_start(network_address=network_address, checkout_id=written.checkout_id, now=now)
         return written.view, True
     return selectors.get_checkout(checkout_id=written.checkout_id, principal=principal, now=now), False
 
@@ -166,14 +165,13 @@ def _read_live(cart: Cart, now: datetime) -> list[_Live]:
     ]
 
 
-def _require_few_units(cart: Cart, live: Sequence[_Live]) -> int:
-    """Count the cart's units, which together with what the owner is paying for must not be too many.
+def _require_few_units(cart: Cart, paying: Iterable[Iterable[rows.Line]]) -> int:
+    """Count the cart's units, which together with the lines that the owner is paying for must not be too many.
 
     :raises UnitsLimitError: if they are.
     """
     units = sum(line.quantity for line in cart.lines)
-    paying = (one for one in live if one.row.state == CheckoutState.PAYING.value)
-    held = sum(line.quantity for one in paying for line in one.lines)
+    held = sum(line.quantity for lines in paying for line in lines)
     if 0 < conf().reserved_units < held + units:
         raise UnitsLimitError(conf().reserved_units)
     return units
@@ -272,6 +270,8 @@ def _write(start: _Start, now: datetime) -> _Written:
     paying, row = _choose(live, start.cart)
     if paying is not None:  # it was open a moment ago
         return _Written(paying.checkout_id)
+    being_paid = [other.lines.all() for other in live if other.state == CheckoutState.PAYING.value]
+    _require_few_units(start.cart, being_paid)  # as before, of what is paid by the time this owner's turn has come
     if row is None:
         if len(live) >= conf().open_checkouts:
             raise ReservationLimitError(conf().open_checkouts)

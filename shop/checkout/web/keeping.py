@@ -9,12 +9,13 @@ from django.utils.translation import gettext as _
 
 from inventory.errors import InsufficientStockError, RenewalLimitError, ReservationExpiredError
 from shop.checkout import services
-from shop.checkout.errors import LineUnavailableError, PriceChangedError
+from shop.checkout.errors import AddressLimitError, LineUnavailableError, PriceChangedError
 from shop.checkout.web import forms
 from shop.checkout.web.base import STEPS, CheckoutPageView, keep_draft, require_principal, step_url, stop_url
 from shop.checkout.web.starting import ask_agreement, read_amount
 from shop.core import clock
 from shop.core.errors import Refusal
+from shop.core.http import network_address
 from shop.core.web.own import forget_own
 from shop.core.web.pages import see_other, status_of
 from shop.core.words import words
@@ -66,10 +67,11 @@ class ReserveView(CheckoutPageView):
                 principal=principal,
                 accepted_total=read_amount(request.POST.get("accepted_total", "")),
                 now=clock.now(),
+                network_address=network_address(request),
             )
         except PriceChangedError as refusal:
             return ask_agreement(request, refusal, back=step_url(_step(request), checkout_id))
-        except (InsufficientStockError, LineUnavailableError) as refusal:
+        except (AddressLimitError, InsufficientStockError, LineUnavailableError) as refusal:
             return see_other(stop_url(refusal.code))
         return _back(request, checkout_id, "reserved")
 
