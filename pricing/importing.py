@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from babel.numbers import get_currency_precision, list_currencies
 
 from pricing.types import NewPrice
+from shop.core.clock import is_tellable
 
 COLUMNS = ("sku_id", "price", "currency", "segment", "valid_from", "valid_until")
 MOST_ROWS = 1_000
@@ -41,7 +42,7 @@ def read_prices(
 ) -> Sheet:
     """Read a sheet with the columns `sku_id` and `price` (such as 14.00), and any other of `COLUMNS`.
 
-    Empty cells: the shop's `currency`, everybody, from `now`, without an end. Times without a zone are UTC.
+    Empty cells: the shop's `currency`, everybody, from `now`, without an end. Times name their zone.
     `find_known` tells which of all SKUs in the file there are; it is asked once.
     """
     try:
@@ -120,8 +121,9 @@ def _minor(text: str, currency: str) -> int | None:
 
 
 def _moment(text: str) -> datetime | None:
+    """Read a time with its zone; one that a person can mean, or it could not be told in every zone."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC) if moment.tzinfo and is_tellable(moment) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any, cast
 
 from django import forms
@@ -13,8 +14,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from pricing import selectors, services
+from pricing.admin.meeting import describe, meeting_words
 from pricing.conf import conf
 from pricing.importing import Sheet, read_prices
+from pricing.models import Price
+from pricing.overlaps import key_of, list_rivals
 from pricing.types import NewPrice
 from shop.catalog import selectors as catalog
 from shop.core import clock
@@ -32,7 +36,7 @@ PROBLEMS = {
     "price": _("“{value}” is no price: an amount above 0 such as 14.00."),
     "currency": _("“{value}” is no currency."),
     "segment": _("The segment “{value}…” is too long."),
-    "moment": _("“{value}” is no time such as 2026-03-01T09:00."),
+    "moment": _("“{value}” is no time with its zone, such as 2026-03-01T09:00Z."),
     "ends": _("The end must be later than the beginning."),
     "twice": _("“{value}” stands in the file twice from the same moment."),
 }
@@ -94,23 +98,55 @@ def _problems(sheet: Sheet) -> list[tuple[int, str]]:
     return [(problem.row, str(PROBLEMS[problem.code]).replace("{value}", problem.value)) for problem in sheet.problems]
 
 
-def _preview(sheet: Sheet) -> list[tuple[int, NewPrice, Money | None, Money]]:
-    """Put the list price of now beside each price of the file."""
-    sku_ids = {price.sku_id for _row, price in sheet.prices}
-    currencies = {price.currency for _row, price in sheet.prices}
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A row of the file beside what is on record."""
+
+    row: int
+    price: NewPrice
+    was: Money | None
+    """The list price now."""
+    becomes: Money
+    replaces: str
+    """The price that goes for this one, as both begin at the same moment; empty if none."""
+    meets: list[str]
+    """What is valid at the same time, and which goes first."""
+
+
+def _preview(sheet: Sheet) -> list[Shown]:
+    """Put what is on record beside each price of the file: a query for the prices of now a currency, one for rivals."""
+    prices = [price for _row, price in sheet.prices]
     now = clock.now()
-    was = {code: selectors.current_prices(sku_ids=sku_ids, currency=code, now=now) for code in currencies}
-    return [
-        (row, price, was[price.currency].get(price.sku_id), Money(price.unit_price_minor, price.currency))
-        for row, price in sheet.prices
-    ]
+    was = {
+        code: selectors.current_prices(sku_ids={price.sku_id for price in prices}, currency=code, now=now)
+        for code in {price.currency for price in prices}
+    }
+    rivals = list_rivals(prices)
+    shown = []
+    for row, price in sheet.prices:
+        mine = rivals.get(key_of(price), ())
+        same = next((other for other in mine if other.valid_from == price.valid_from), None)
+        replaces = describe(same) if same else ""
+        becomes = Money(price.unit_price_minor, price.currency)
+        meets = meeting_words(price, mine)
+        shown.append(Shown(row, price, was[price.currency].get(price.sku_id), becomes, replaces, meets))
+    return shown
 
 
 @transaction.atomic
 def _set(request: HttpRequest, sheet: Sheet) -> int:
     prices = [price for _row, price in sheet.prices]
+    before = {(*key_of(row), row.valid_from): row for rows in list_rivals(prices).values() for row in rows}
     made = services.add_prices(prices=prices)
     for pk, price in zip(made, prices, strict=True):
-        message = f"Imported: {price.unit_price_minor} {price.currency} from {price.valid_from.isoformat()}"
+        message = _message(price, before.get((*key_of(price), price.valid_from)))
         note_change(user_id=cast("int", request.user.pk), model="pricing.price", object_id=str(pk), message=message)
     return len(made)
+
+
+def _message(price: NewPrice, replaced: Price | None) -> str:
+    """Say for the history what was set, and from what where it replaced a price."""
+    if replaced is None:
+        return f"Imported: {price.unit_price_minor} {price.currency} from {price.valid_from.isoformat()}"
+    changes = f"unit_price_minor: {replaced.unit_price_minor} → {price.unit_price_minor}"
+    return f"Imported: {changes}; valid_until: {replaced.valid_until} → {price.valid_until}"

@@ -9,22 +9,19 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
-from django.utils.translation import get_language, gettext, to_locale
+from django.utils.translation import get_language, to_locale
 from django.utils.translation import gettext_lazy as _
 
 from pricing.admin.history import HistoryAdmin
 from pricing.admin.importing import import_view
+from pricing.admin.meeting import describe, meeting_words
 from pricing.conf import conf
 from pricing.models import Price
+from pricing.overlaps import key_of, list_rivals
 from shop.catalog import selectors as catalog
 from shop.core import clock
 from shop.core.money import Money
 from shop.core.staff import FreshForm, QuickListAdmin
-from shop.core.templatetags.trolley import format_money
-
-_MOST_NAMED = 5
 
 
 class PriceForm(FreshForm):
@@ -46,7 +43,7 @@ class PriceForm(FreshForm):
         same = _rivals(self.cleaned_data, but=self.instance).filter(valid_from=begins).first() if begins else None
         if same is not None:
             said = _("From the same moment there is the price %(price)s: change that one, or begin at another moment.")
-            self.add_error("valid_from", said % {"price": _describe(same)})
+            self.add_error("valid_from", said % {"price": describe(same)})
         return cleaned
 
 
@@ -55,25 +52,6 @@ def _rivals(given: dict[str, Any], *, but: Price) -> QuerySet[Price]:
     key = {name: given.get(name, "") for name in ("sku_id", "currency", "segment")}
     found = Price.objects.filter(**key)
     return found.exclude(pk=but.pk) if but.pk else found
-
-
-def _overlapping(price: Price) -> QuerySet[Price]:
-    """List the other prices that are valid at some moment at which this one is too."""
-    key = {"sku_id": price.sku_id, "currency": price.currency, "segment": price.segment}
-    found = _rivals(key, but=price).filter(Q(valid_until__isnull=True) | Q(valid_until__gt=price.valid_from))
-    return found if price.valid_until is None else found.filter(valid_from__lt=price.valid_until)
-
-
-def _describe(price: Price) -> str:
-    """Say what a price is and when it is valid."""
-    words = {
-        "amount": format_money(Money(price.unit_price_minor, price.currency)),
-        "begins": date_format(localtime(price.valid_from), "SHORT_DATETIME_FORMAT"),
-    }
-    if price.valid_until is None:
-        return gettext("%(amount)s from %(begins)s without an end") % words
-    ends = date_format(localtime(price.valid_until), "SHORT_DATETIME_FORMAT")
-    return gettext("%(amount)s from %(begins)s to %(ends)s") % {**words, "ends": ends}
 
 
 class ValidNowFilter(admin.SimpleListFilter):
@@ -128,14 +106,8 @@ class PriceAdmin(HistoryAdmin, QuickListAdmin):
     def save_model(self, request: HttpRequest, obj: Price, form: Any, change: bool) -> None:  # noqa: ANN401, FBT001 - Django's
         """Save, and name the prices that it meets: the one that began last is in force."""
         super().save_model(request, obj, form, change)
-        for other in _overlapping(obj).order_by("-valid_from")[:_MOST_NAMED]:
-            is_later = obj.valid_from > other.valid_from
-            said = (
-                _("While both are valid this price goes before %(other)s, because it begins later.")
-                if is_later
-                else _("While both are valid %(other)s goes before this price, because it begins later.")
-            )
-            self.message_user(request, said % {"other": _describe(other)}, messages.INFO)
+        for said in meeting_words(obj, list_rivals([obj])[key_of(obj)]):
+            self.message_user(request, said, messages.INFO)
 
     @admin.display(description=_("price"), ordering="unit_price_minor")
     def amount(self, price: Price) -> str:

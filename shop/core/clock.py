@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+FIRST_YEAR, LAST_YEAR = 1970, 2999
+
+
+def is_tellable(moment: datetime) -> bool:
+    """Tell whether people can mean it: near the ends of the calendar a time cannot be told in every zone."""
+    return FIRST_YEAR <= moment.year <= LAST_YEAR
+
 
 def now() -> datetime:
     """Tell the time, aware, in UTC. Tests move it with time-machine."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -16,6 +17,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
+from shop.core import clock
 from shop.core.privacy import mask
 
 if TYPE_CHECKING:  # Django's own classes take no type arguments at run time
@@ -109,6 +111,10 @@ class FreshForm(Form):
         :raises ValidationError: if they differ.
         """
         cleaned = super().clean()
+        years = {"first": clock.FIRST_YEAR, "last": clock.LAST_YEAR}
+        for name, value in list(self.cleaned_data.items()):
+            if isinstance(value, datetime) and not clock.is_tellable(value):
+                self.add_error(name, _("Choose a year from %(first)d to %(last)d.") % years)
         opened_with = (cleaned or self.cleaned_data).get("opened_with")
         if self.instance.pk and opened_with:
             manager = type(self.instance)._default_manager  # noqa: SLF001 - Django's own way

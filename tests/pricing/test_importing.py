@@ -30,8 +30,8 @@ def test_a_file_is_read_with_its_rows() -> None:
     sheet = read(
         "\ufeffSKU_id,price,currency,segment,valid_from,valid_until\n"
         "MUG,14.00,,,,\n"
-        "CUP,9.5,EUR,trade,2026-04-01T09:00+02:00,2026-05-01\n"
-        "CUP,300,JPY,,2026-04-01,\n"
+        "CUP,9.5,EUR,trade,2026-04-01T09:00+02:00,2026-05-01T00:00Z\n"
+        "CUP,300,JPY,,2026-04-01T00:00Z,\n"
     )
 
     april = datetime(2026, 4, 1, tzinfo=UTC)
@@ -57,9 +57,15 @@ def test_a_file_is_read_with_its_rows() -> None:
         ("MUG,١٤,,,,", "price", "١٤"),
         ("MUG,14.5,JPY,,,", "price", "14.5"),
         ("MUG,14.00,ABC,,,", "currency", "ABC"),
-        ("MUG,14.00,,,yesterday,", "moment", "yesterday"),
-        ("MUG,14.00,,,2026-04-01,2026-04-01", "ends", ""),
-        ("MUG,14.00,,,,2026-03-01T12:00", "ends", ""),
+        *(
+            (f"MUG,14.00,,,{moment},", "moment", moment)
+            for moment in (
+                *("yesterday", "2026-04-01", "2026-04-01T09:00", "2026-06-30T23:59:60Z", "0000-01-01T00:00Z"),
+                *("9999-12-31T23:59-12:00", "0001-01-01T00:00+12:00"),
+            )
+        ),
+        ("MUG,14.00,,,2026-04-01T00:00Z,2026-04-01T00:00Z", "ends", ""),
+        ("MUG,14.00,,,,2026-03-01T12:00Z", "ends", ""),
         ("MUG,14.00,,,,,,more", "cells", ""),
         (f"MUG,14.00,,{'x' * 41},,", "segment", "x" * 40),
     ],
@@ -114,6 +120,21 @@ def test_staff_see_what_a_file_does_before_it_does_it(staff: Client) -> None:
     prices = selectors.current_prices(sku_ids=["MUG", "CUP"], currency="GBP", now=clock.now())
     assert {sku_id: price.minor for sku_id, price in prices.items()} == {"MUG": 1_250, "CUP": 350}
     assert LogEntry.objects.filter(change_message__startswith="Imported: ").count() == 2
+
+
+@pytest.mark.django_db
+def test_what_a_row_replaces_or_meets_is_shown_and_history_keeps_what_was_there(staff: Client) -> None:
+    sale, begins = "MUG,8.00,,,2026-03-03T00:00Z,2026-03-10T00:00Z", Price.objects.get(sku_id="CUP").valid_from
+    text = f"sku_id,price,currency,segment,valid_from,valid_until\n{sale}\nCUP,3.50,,,{begins.isoformat()},\n"
+
+    shown = send(staff, text)
+    assert "this price goes before £10.00 from" in shown
+    assert "Replaces £3.00 from" in shown
+
+    staff.post(reverse("admin:pricing_price_import"), {"text": text, "do": "set"})
+    said = set(LogEntry.objects.values_list("change_message", flat=True))
+    assert "Imported: unit_price_minor: 300 → 350; valid_until: None → None" in said
+    assert "Imported: 800 GBP from 2026-03-03T00:00:00+00:00" in said
 
 
 @pytest.mark.django_db

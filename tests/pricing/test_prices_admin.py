@@ -79,3 +79,11 @@ def test_the_page_of_a_price_says_who_changed_it_and_from_what_to_what(staff: Cl
 
     page = staff.get(url).content.decode()
     assert "staff@example.com · unit_price_minor: 1200 → 990" in page
+
+
+@pytest.mark.parametrize("year", ["0001", "1969", "3000", "9999"])
+def test_a_year_that_nobody_means_is_refused_at_its_field(staff: Client, year: str) -> None:
+    answer = add(staff, valid_until_0=f"{year}-12-31", valid_until_1="23:59")
+
+    assert "Choose a year from 1970 to 2999." in answer.context["adminform"].form.errors["valid_until"]
+    assert Price.objects.count() == 1
