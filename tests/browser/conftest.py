@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -141,8 +140,7 @@ def visit(chromium: Browser, web_server: str) -> Iterator[Open]:
         def note(_source: object, where: str, much: float) -> None:
             visitor.shifts[where] = visitor.shifts.get(where, 0) + much
 
-        # A cart that is kept in the browser learns what changed when it is drawn already.
-        if scripts and not is_resized and os.environ.get("CART_GUEST_STORAGE") != "client":
+        if scripts and not is_resized:
             context.expose_binding("shifted", note)
             context.add_init_script(WATCH_SHIFTS)
         visitor.page.on("console", hear)

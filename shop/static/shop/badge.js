@@ -17,7 +17,7 @@
     said.textContent = `, ${units} ${units === 1 ? badge.dataset.one : badge.dataset.many}`;
   };
   draw();
-  // Back may bring a page from the browser's memory: its number is then corrected, and a cart of another version loaded anew.
+  // A page that Back brings from memory is corrected, another version of the cart loaded anew.
   addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
     draw();

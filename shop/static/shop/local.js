@@ -1,7 +1,9 @@
 // A guest's cart that stays in the browser: two lists in localStorage, the number in the header, the handing over.
+// The cart page has it, other pages fetch it (kept.js).
 (() => {
   const shop = window.shop;
-  const words = document.currentScript.dataset;
+  if (shop.local) return;
+  const words = shop.words || document.currentScript.dataset;
   const NAMED = 20;
   const [MOST, LINES, SAVED] = words.limits.split(" ").map(Number);
   const say = (text, facts) => text.replace(/\{(\w+)\}/g, (_all, name) => facts[name]);

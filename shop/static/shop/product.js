@@ -1,4 +1,4 @@
-// Adds to the cart without leaving the product page, and shows the picture of the chosen option.
+// Adds to the cart without leaving the page, and shows the picture of the chosen option.
 (() => {
   const form = document.getElementById("buy");
   if (!form) return;
@@ -26,7 +26,7 @@
     busy = true;
     const url = event.submitter?.getAttribute("formaction") || form.action;
     const data = new FormData(form);
-    const local = window.shop?.local;
+    const local = await window.shop?.load?.();
     if (local?.isOn()) {
       const chosen = form.querySelector("[name=sku_id]:checked, [name=sku_id][type=hidden]");
       const [isDone, text] = local.add(chosen, data.get("quantity"), event.submitter?.hasAttribute("formaction"));
