@@ -8,6 +8,7 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -17,7 +18,7 @@ from cart import identity, selectors
 from cart.conf import conf
 from cart.types import CartChange, CartRef
 from cart.web.flash import Did, pack
-from cart.web.present import CartPage, Row, cart_page, with_did, with_row
+from cart.web.present import CartPage, Row, cart_page, unpriced_page, with_did, with_row
 from cart.web.words import did_words
 from pricing import regions
 from shop.catalog import selectors as catalog
@@ -75,7 +76,18 @@ def finish(response: HttpResponse, request: HttpRequest, performed: identity.Per
 
 
 def read_page(request: HttpRequest, ref: CartRef | None) -> CartPage:
-    """Read the cart as its page: lines, saved list, prices, cards and stock of this moment."""
+    """Read the cart as its page: lines, saved list, prices, cards and stock of this moment.
+
+    While PostgreSQL is away, a cart that Redis holds is shown without them.
+    """
+    try:
+        return _read_priced(request, ref)
+    except (OperationalError, InterfaceError):
+        cart, saved = selectors.get_cart_and_saved(ref=ref)
+        return unpriced_page(cart, saved, reserve_seconds=settings.INVENTORY.soft_ttl_seconds)
+
+
+def _read_priced(request: HttpRequest, ref: CartRef | None) -> CartPage:
     locale = to_locale(get_language() or "en-gb")
     view = selectors.view_cart(ref=ref, locale=locale, now=clock.now(), owner=own_checkout(request), with_saved=True)
     identity.correct_shown(request, view.cart)
@@ -88,8 +100,11 @@ def read_page(request: HttpRequest, ref: CartRef | None) -> CartPage:
 
 
 def title_of(sku_id: str) -> str:
-    """Name a SKU that may not be in the cart any more."""
-    card = catalog.list_cards(sku_ids=[sku_id]).get(sku_id)
+    """Name a SKU that may not be in the cart any more; by its id while nobody can tell."""
+    try:
+        card = catalog.list_cards(sku_ids=[sku_id]).get(sku_id)
+    except (OperationalError, InterfaceError):
+        card = None
     return card.title if card else sku_id
 
 

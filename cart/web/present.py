@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from cart.conf import CartConf
-from cart.types import CartView, LineView
+from cart.types import Cart, CartLine, CartView, LineView
 from cart.web import words
 from cart.web.flash import Did
 from cart.wording import notice_words
@@ -117,6 +117,8 @@ class CartPage:
     """How many lines a merge left to decide."""
     code_typed: str = ""
     code_error: str = ""
+    is_unpriced: bool = False
+    """PostgreSQL is away: the lines are those of Redis, their names and prices are not known."""
 
     def row(self, sku_id: str) -> Row | None:
         """Find the row of one SKU."""
@@ -161,6 +163,60 @@ def cart_page(
         reserve_minutes=reserve_seconds // 60,
         discounts=view.discounts,
         asked=len(cart.question.guest) if cart.question and not cart.is_copy else 0,
+    )
+
+
+def unpriced_page(cart: Cart, saved: Sequence[CartLine], *, reserve_seconds: int) -> CartPage:
+    """Put a cart of which only SKUs and quantities are known into its page: to look at, not to change."""
+    rows, deferred = (tuple(map(_unpriced_row, lines, range(len(lines)))) for lines in (cart.lines, saved))
+    nothing = Money(0, cart.currency)
+    return CartPage(
+        version=cart.version,
+        rows=rows,
+        entries=rows,
+        saved=deferred,
+        saved_entries=deferred,
+        saved_count=len(deferred),
+        units=cart.units,
+        subtotal=nothing,
+        total=nothing,
+        blocked="",
+        digest=(),
+        notice_ids=(),
+        receipt=(),
+        merge_undo="",
+        is_guest=cart.ref is None or cart.ref.kind == "g",
+        is_copy=True,
+        is_locked=bool(cart.locked_by),
+        reserve_minutes=reserve_seconds // 60,
+        discounts=(),
+        is_unpriced=True,
+    )
+
+
+def _unpriced_row(line: CartLine, index: int) -> Row:
+    return Row(
+        index=index,
+        sku_id=line.sku_id,
+        title=line.sku_id,
+        name=line.sku_id,
+        url=reverse("catalog:list"),
+        image_url="",
+        options="",
+        quantity=line.quantity,
+        typed=str(line.quantity),
+        each=None,
+        total=None,
+        minus=0,
+        plus=0,
+        limit="",
+        is_sold=True,
+        is_far=index >= _FAR,
+        stock="",
+        fix=0,
+        price_words="",
+        price_kind="",
+        can_move=False,
     )
 
 
