@@ -14,7 +14,6 @@ from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.test import Client
 
 from cart import recorder, selectors, services, store
@@ -36,22 +35,13 @@ from shop.personal import services as personal
 from shop.personal.errors import CustomerUnknownError
 from tests.checkout.helpers import counters, fill, make_sku, new_guest, pay, put, ready, start
 from tests.notifications.carts import leave_cart, make_campaign, make_customer, run
+from tests.tables import all_rows
 from tests.watch.test_groups import make as make_groups
 
 pytestmark = pytest.mark.django_db
 
 ADA = "ada@example.com"
 TRACES = ("ada@example", "Lovelace", "12 St James", "SW1Y 4JH")
-
-
-def _everything() -> str:
-    """Read all rows of all tables."""
-    with connection.cursor() as cursor:
-        rows = []
-        for table in connection.introspection.table_names(cursor):
-            cursor.execute(f'SELECT t::text FROM "{table}" t')  # noqa: S608 - the database's own names
-            rows += [row[0] for row in cursor.fetchall()]
-    return "\n".join(rows)
 
 
 def _check_shop() -> str:
@@ -63,7 +53,7 @@ def _check_shop() -> str:
 
 def _left(redis_: redis.Redis) -> tuple[list[str], dict[str, Any]]:
     """Tell which of Ada's traces are left in PostgreSQL, and what Redis holds of customers' carts."""
-    text = _everything()
+    text = all_rows()
     held = {name: redis_.hgetall(name) for name in redis_.scan_iter("*u:*") if redis_.type(name) == "hash"}
     return [trace for trace in TRACES if trace in text], held
 
@@ -214,12 +204,12 @@ def test_while_money_is_under_way_nobody_is_erased(state: str) -> None:
     ref, view = ready(CartRef("u", str(ada.pk)))
     pay(view, ref)
     Payment.objects.update(state=state)
-    before = _everything()
+    before = all_rows()
 
     with pytest.raises(MoneyUnderWayError):
         personal.erase_person(personal.find_person(who=ADA), now=clock.now())
 
-    assert _everything() == before
+    assert all_rows() == before
 
 
 def test_wherever_it_breaks_off_a_repeat_goes_on(monkeypatch: pytest.MonkeyPatch, cart_redis: redis.Redis) -> None:
@@ -261,9 +251,9 @@ def test_a_guest_is_one_address_and_an_unconfirmed_account_has_no_guests_orders(
     call_command("export_customer", "ADA@example.com", stdout=out)
     assert [order["email"] for order in json.loads(out.getvalue())["orders"]] == [ADA]
 
-    before = _everything()
+    before = all_rows()
     call_command("erase_customer", ADA, "--dry-run", stdout=out)
-    assert _everything() == before
+    assert all_rows() == before
     call_command("erase_customer", ADA, "--yes", stdout=out)
 
     assert "1 orders stay" in out.getvalue()
