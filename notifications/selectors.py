@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from django.db.models import Min, Q
+from django.db.models.functions import Now
 
 from notifications import links
 from notifications.conf import OPT_OUT, conf
@@ -51,7 +52,8 @@ def list_wishes(*, user_ids: Collection[int]) -> dict[int, bool]:
 
 def is_suppressed(*, hashes: Collection[str]) -> bool:
     """Tell whether an address gets no reminders, by the hashes that `links.address_hashes` gives."""
-    return Suppression.objects.filter(email_hash__in=hashes).exists()
+    lasting = Q(expires_at__isnull=True) | Q(expires_at__gt=Now())
+    return Suppression.objects.filter(lasting, email_hash__in=hashes).exists()
 
 
 def find_by_link(*, link_hash: str) -> Message | None:

@@ -46,6 +46,12 @@ def follow_events(**_: object) -> None:
 
 
 @shared_task
+def apply_mail_events(**_: object) -> None:
+    """Do what follows from what mail providers told."""
+    services.apply_mail_events(now=clock.now())
+
+
+@shared_task
 def forget_old(**_: object) -> None:
     """Empty what is older than the shop keeps."""
     services.forget_old(now=clock.now())

@@ -74,6 +74,16 @@ class Topic(StrEnum):
     CART_REMINDER = "cart_reminder"
 
 
+class MailEventKind(StrEnum):
+    """What a mail provider tells of a mail, as far as something follows from it."""
+
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    SOFT_BOUNCED = "soft_bounced"
+    COMPLAINED = "complained"
+    UNSUBSCRIBED = "unsubscribed"
+
+
 class TouchKind(StrEnum):
     """What somebody did who came by a mail's link."""
 
@@ -95,6 +105,8 @@ class Letter:
     sender: str = ""
     """Empty: the shop's own."""
     reply_to: str = ""
+    tag: str = ""
+    """What a mail provider counts it under: campaign, variant and step, nobody's name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class SuppressionAdmin(QuickListAdmin):
     """Addresses that must not be mailed. A search takes the address itself and looks for its hash."""
 
     form = SuppressionForm
-    list_display = ("created_at", "short_hash", "scope", "reason", "source")
+    list_display = ("created_at", "short_hash", "scope", "reason", "source", "expires_at")
     list_filter = ("scope", "reason")
     search_fields = ("=email_hash",)
     search_help_text = _("A mail address, whole")

@@ -3,6 +3,7 @@
 from notifications.models.campaigns import Campaign, SkipCount, Step, Variant
 from notifications.models.consent import Preference, Suppression
 from notifications.models.events import Abandonment, DiscountGrant, Touch
+from notifications.models.mail_events import MailEvent
 from notifications.models.messages import HELD, Cursor, Message, RateBucket
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Campaign",
     "Cursor",
     "DiscountGrant",
+    "MailEvent",
     "Message",
     "Preference",
     "RateBucket",

@@ -21,6 +21,8 @@ class Suppression(models.Model):
     reason = models.CharField(_("reason"), max_length=40)
     source = models.CharField(_("by"), max_length=60)
     created_at = models.DateTimeField(_("since"))
+    expires_at = models.DateTimeField(_("until"), null=True, blank=True)
+    """Of an address that bounced for now; none: for good."""
 
     class Meta:
         verbose_name = _("suppression")

@@ -2,6 +2,7 @@
 
 from notifications.rules.assigning import Weighted, bucket, choose_variant, is_held_out
 from notifications.rules.gates import PASSED, Facts, Judgment, Outcome, evaluate, explain
+from notifications.rules.news import kind_of
 from notifications.rules.quiet import next_loud_moment
 from notifications.rules.sending import (
     MOST_ATTEMPTS,
@@ -10,6 +11,7 @@ from notifications.rules.sending import (
     RETRY_MINUTES,
     SPREAD,
     Verdict,
+    api_verdict,
     offline_seconds,
     retry_seconds,
     verdict,
@@ -27,11 +29,13 @@ __all__ = [
     "Outcome",
     "Verdict",
     "Weighted",
+    "api_verdict",
     "bucket",
     "choose_variant",
     "evaluate",
     "explain",
     "is_held_out",
+    "kind_of",
     "next_loud_moment",
     "offline_seconds",
     "retry_seconds",

@@ -22,6 +22,8 @@ class Verdict(StrEnum):
     LATER = "later"
     OFFLINE = "offline"
     """Not a try at all: the server was not there."""
+    LOST = "lost"
+    """Nobody knows whether it was taken."""
 
 
 def verdict(code: int) -> Verdict:
@@ -29,6 +31,16 @@ def verdict(code: int) -> Verdict:
     if code >= PERMANENT:
         return Verdict.FAILED
     return Verdict.OFFLINE if code == SHUTTING_DOWN else Verdict.LATER
+
+
+def api_verdict(status: int) -> Verdict:
+    """Judge the HTTP status of a mail provider's API.
+
+    401, 403 and 429 are “not now, for anybody”, other 4xx final for this mail; behind 5xx it may have been taken.
+    """
+    if status in (401, 403, 429):
+        return Verdict.OFFLINE
+    return Verdict.FAILED if 400 <= status < PERMANENT else Verdict.LOST  # noqa: PLR2004 - HTTP's
 
 
 def retry_seconds(attempts: int, chance: float) -> float:

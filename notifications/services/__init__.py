@@ -6,6 +6,7 @@ from notifications.services.detecting import detect
 from notifications.services.dispatching import dispatch_messages, resend
 from notifications.services.forgetting import forget_customer, forget_old, forget_order_mails
 from notifications.services.granting import void_grants
+from notifications.services.hearing import News, apply_mail_events, note_mail_event
 from notifications.services.queueing import queue_order_mails
 from notifications.services.reminding import send_reminders
 from notifications.services.restoring import look_at, note_touch, restore
@@ -13,6 +14,8 @@ from notifications.services.running import end_campaign, pause_campaign, resume_
 from notifications.services.watching import watch_campaigns
 
 __all__ = [
+    "News",
+    "apply_mail_events",
     "attribute_orders",
     "close_events",
     "detect",
@@ -22,6 +25,7 @@ __all__ = [
     "forget_old",
     "forget_order_mails",
     "look_at",
+    "note_mail_event",
     "note_touch",
     "pause_campaign",
     "queue_next_steps",

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.core import signing
 from django.db import transaction
+from django.db.models import Q
 
 from notifications import links
 from notifications.models import Message, Preference, Suppression
@@ -18,14 +19,19 @@ UNSUBSCRIBED = "unsubscribed"
 _SALT = "notifications.undo"
 
 
-def suppress(*, email_hash: str, scope: Scope, reason: str, source: str, now: datetime) -> bool:
-    """Let an address get no mails of this scope; False if it got none before."""
-    _, is_new = Suppression.objects.get_or_create(
-        email_hash=email_hash,
-        scope=scope.value,
-        defaults={"reason": reason, "source": source, "created_at": now},
-    )
-    return is_new
+def suppress(
+    *, email_hash: str, scope: Scope, reason: str, source: str, now: datetime, expires_at: datetime | None = None
+) -> bool:
+    """Let an address get no mails of this scope, for good or until `expires_at`; False if it got none before.
+
+    What is there for a time gives way to what lasts longer.
+    """
+    values = {"reason": reason, "source": source, "created_at": now, "expires_at": expires_at}
+    _, is_new = Suppression.objects.get_or_create(email_hash=email_hash, scope=scope.value, defaults=values)
+    if is_new:
+        return True
+    shorter = Q(expires_at__isnull=False) if expires_at is None else Q(expires_at__lt=expires_at)
+    return bool(Suppression.objects.filter(shorter, email_hash=email_hash, scope=scope.value).update(**values))
 
 
 def unsubscribe(*, message: Message, now: datetime) -> str:

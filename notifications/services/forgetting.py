@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from notifications.conf import conf
-from notifications.models import Abandonment, DiscountGrant, Message, Preference, Touch
+from notifications.models import Abandonment, DiscountGrant, MailEvent, Message, Preference, Suppression, Touch
 from notifications.types import EventState, MessageKind, MessageState
 
 BATCH = 1_000
@@ -36,6 +36,7 @@ def forget_customer(*, user_id: int, now: datetime) -> None:
         with pgtrigger.ignore(_FINAL):
             Message.objects.filter(abandonment__in=ids).update(**_BLANK, link_hash=None)
         Touch.objects.filter(message__abandonment__in=ids).update(visitor="")
+        MailEvent.objects.filter(message__abandonment__in=ids).update(email_hash="")
         DiscountGrant.objects.filter(user_id=user_id).update(user_id=None)
         Preference.objects.filter(user_id=user_id).delete()
 
@@ -59,7 +60,7 @@ def forget_old(*, now: datetime) -> int:
     Carts as they were, what mails showed and to whom, and visits go; arms, times and orders stay for the reports.
     """
     before = now - conf().retention_months * _MONTH
-    done = 0
+    done = Suppression.objects.filter(expires_at__lt=now).delete()[0]
     while ids := _some(Abandonment.objects.filter(enrolled_at__lt=before, snapshot__isnull=False)):
         done += Abandonment.objects.filter(pk__in=ids).update(snapshot=None)
     told = ~Q(recipient="") | ~Q(recipient_hash="") | Q(shown__isnull=False)
@@ -68,6 +69,8 @@ def forget_old(*, now: datetime) -> int:
             done += Message.objects.filter(pk__in=ids).update(**_BLANK)
     while ids := _some(Touch.objects.filter(at__lt=before)):
         done += Touch.objects.filter(pk__in=ids).delete()[0]
+    while ids := _some(MailEvent.objects.filter(at__lt=before)):
+        done += MailEvent.objects.filter(pk__in=ids).delete()[0]
     return done
 
 

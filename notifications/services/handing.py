@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
+from anymail.exceptions import AnymailError, AnymailRequestsAPIError
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from notifications import rules
 from notifications.conf import conf
@@ -75,6 +77,8 @@ def hand_over(
     """Give a mail to the mail server and settle its message; tell whether it went, None if the server is not there."""
     try:
         envelope.send()
+    except AnymailError as error:  # before OSError: it is one, too
+        return _api_said(message, token, error, now)
     except smtplib.SMTPRecipientsRefused as error:
         code, text = next(iter(error.recipients.values()))
         return _refused(message, token, code, text, now)
@@ -83,10 +87,7 @@ def hand_over(
     except (OSError, smtplib.SMTPException) as error:
         # The connection broke after the message began: it may have been taken.
         close(connection)
-        if message.kind == MessageKind.RECOVERY.value:
-            move(message, token, MessageState.UNKNOWN, reason=type(error).__name__, now=now)
-        else:
-            _later(message, token, MessageState.UNKNOWN, type(error).__name__, now)
+        _lost(message, token, type(error).__name__, now)
         return False
     move(message, token, MessageState.SENT, reason="", now=now)
     return True
@@ -106,9 +107,44 @@ def _refused(message: Message, token: uuid.UUID, code: int, text: bytes | str, n
             return False
         case rules.Verdict.OFFLINE:
             return None
-        case rules.Verdict.LATER:
+        case _:
             _later(message, token, MessageState.DUE, reason, now)
             return False
+
+
+def _api_said(message: Message, token: uuid.UUID, error: AnymailError, now: datetime) -> bool | None:
+    """Settle a message by what a provider's API answered; its own words may hold the address, and are not kept."""
+    status, name = error.status_code, type(error).__name__
+    if isinstance(error, AnymailRequestsAPIError) and status is None:
+        if _never_left(error):
+            return None
+        _lost(message, token, name, now)
+        return False
+    verdict = rules.api_verdict(status) if status else rules.Verdict.FAILED
+    reason = f"{status} {name}" if status else name
+    log.warning("mail_refused", message=message.public_id, code=status)
+    if verdict is rules.Verdict.OFFLINE:
+        return None
+    if verdict is rules.Verdict.LOST:
+        _lost(message, token, reason, now)
+    else:
+        move(message, token, MessageState.FAILED, reason=reason, now=now)
+    return False
+
+
+def _never_left(error: BaseException) -> bool:
+    """Tell whether there was no connection to the provider at all: then nothing was handed over."""
+    cause = error.__cause__
+    inner = getattr(cause.args[0], "reason", None) if cause is not None and cause.args else None
+    return isinstance(inner, (NewConnectionError, ConnectTimeoutError))
+
+
+def _lost(message: Message, token: uuid.UUID, reason: str, now: datetime) -> None:
+    """Write that nobody knows whether a mail was taken: an order mail goes again, a reminder never by itself."""
+    if message.kind == MessageKind.RECOVERY.value:
+        move(message, token, MessageState.UNKNOWN, reason=reason, now=now)
+    else:
+        _later(message, token, MessageState.UNKNOWN, reason, now)
 
 
 def _later(message: Message, token: uuid.UUID, state: MessageState, reason: str, now: datetime) -> None:

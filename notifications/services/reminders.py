@@ -63,6 +63,7 @@ def letter(
         language=rendered.language,
         sender=conf().from_address,
         reply_to=conf().reply_to,
+        tag=f"{variant.campaign.slug}-{variant.key}-s{message.step.number}",
         headers=(
             ("List-Id", f"Cart reminders <cart-reminders.{sending_domain()}>"),
             ("List-Unsubscribe", f"<{unsubscribe}>"),

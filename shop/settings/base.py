@@ -18,6 +18,7 @@ from shop.celery import beat_schedule
 from shop.checkout.conf import CheckoutConf, StripeConf
 from shop.core.conf import ApiConf
 from shop.core.settings import load, require
+from shop.settings import mails
 from shop.watch.conf import WatchConf
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -250,6 +251,8 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Trolley <shop@example.com>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+MAIL_PROVIDER = mails.provider(os.environ)
+ANYMAIL = mails.options(os.environ)
 
 # ---------------------------------------------------------------- Celery: a wake-up, nothing more
 CELERY_TIMEZONE = "UTC"

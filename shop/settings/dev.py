@@ -15,8 +15,9 @@ from shop.embedded import addresses
 # A developer's own knobs; read before base looks at the environment, which has the last word.
 environ.Env.read_env(Path(__file__).resolve().parents[2] / ".env")
 
+from shop.settings import mails
 from shop.settings.base import *
-from shop.settings.base import BASE_URL, CART, DATA_DIR, LOG_LEVEL, env
+from shop.settings.base import BASE_URL, CART, DATA_DIR, LOG_LEVEL, MAIL_PROVIDER, env
 from shop.settings.caches import cache
 from shop.settings.databases import database
 from shop.settings.logs import configure
@@ -83,7 +84,9 @@ CACHES = {"default": cache(_servers.cache_url)}
 CART = dataclasses.replace(CART, redis_url=_servers.cart_redis_url)
 CELERY_BROKER_URL = _servers.celery_broker_url
 
-if env.str("EMAIL_URL", ""):
+if MAIL_PROVIDER:
+    globals().update(mails.backend(MAIL_PROVIDER))
+elif env.str("EMAIL_URL", ""):
     globals().update(env.email_url("EMAIL_URL"))
 else:
     EMAIL_BACKEND = "notifications.mail.EmlFileBackend"

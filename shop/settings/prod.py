@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from shop.settings import mails
 from shop.settings.base import *
-from shop.settings.base import BASE_URL, CHECKOUT, LOG_LEVEL, STRIPE, env
+from shop.settings.base import BASE_URL, CHECKOUT, LOG_LEVEL, MAIL_PROVIDER, STRIPE, env
 from shop.settings.caches import cache
 from shop.settings.databases import database
 from shop.settings.logs import configure
@@ -73,7 +74,12 @@ DATABASES = {"default": database(env, _required("DATABASE_URL"), is_pooled=True)
 CACHES = {"default": cache(_required("CACHE_URL"))}
 CELERY_BROKER_URL = _required("CELERY_BROKER_URL")
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
-globals().update(env.email_url_config(_required("EMAIL_URL")))
+if MAIL_PROVIDER:
+    # Without it anybody could tell us that an address is dead.
+    _required("ANYMAIL_WEBHOOK_SECRET")
+    globals().update(mails.backend(MAIL_PROVIDER))
+else:
+    globals().update(env.email_url_config(_required("EMAIL_URL")))
 
 # ---------------------------------------------------------------- https only
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", True)

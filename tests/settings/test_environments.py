@@ -78,6 +78,11 @@ def test_production_with_everything_named_is_fit_to_be_deployed() -> None:
         ({"CELERY_BROKER_URL": ""}, "CELERY_BROKER_URL must be set in production."),
         ({"EMAIL_URL": ""}, "EMAIL_URL must be set in production."),
         (
+            {"EMAIL_URL": "", "ANYMAIL_PROVIDER": "postmark"},
+            "ANYMAIL_WEBHOOK_SECRET must be set in production.",
+        ),
+        ({"ANYMAIL_PROVIDER": "pigeon"}, "ANYMAIL_PROVIDER: must be a provider that anymail knows, such as postmark."),
+        (
             {"STAGING": "false"},
             "CHECKOUT_GATEWAY=fake is the offline gateway, which takes no money: production must name a real one.",
         ),
