@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
-from django.db.models import F, Model, QuerySet
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.db.models import F, Model, QuerySet, Sum
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +18,7 @@ from inventory.conf import conf
 from inventory.errors import LocationInUseError
 from inventory.models import Location, LocationStock
 from inventory.places import find_use
+from shop.core.errors import Refusal
 from shop.core.staff import Form, FreshForm, QuickListAdmin, ReadOnlyAdmin
 from shop.core.words import words
 
@@ -40,7 +43,7 @@ class LocationAdmin(QuickListAdmin):
     """The places of a shop that has several. Without any, all units stand in one, and nobody is asked where."""
 
     form = LocationForm
-    list_display = ("name", "code", "position", "is_open")
+    list_display = ("name", "code", "position", "is_open", "on_hand", "reserved")
 
     def get_fields(self, request: HttpRequest, obj: Location | None = None) -> tuple[str, ...]:
         return ("code", "name", "position", "is_open", "opened_with") if obj else ("code", "name", "opened_with")
@@ -48,8 +51,43 @@ class LocationAdmin(QuickListAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Location | None = None) -> tuple[str, ...]:
         return ("code",) if obj else ()
 
+    def get_fieldsets(self, request: HttpRequest, obj: Location | None = None) -> Any:  # noqa: ANN401 - Django's signature
+        """Say before the first one is opened what that does."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None and not Location.objects.exists():
+            told = _("The first location takes over all units and reservations. Nobody can reserve for that moment.")
+            fieldsets[0][1]["description"] = told
+        return fieldsets
+
+    def get_form(self, request: HttpRequest, obj: Location | None = None, change: bool = False, **given: Any) -> Any:  # noqa: ANN401, FBT001, FBT002 - Django's signature
+        """Say what a code is for."""
+        told = {"code": _("A short word for CSV files and the ledger. It cannot be changed later.")}
+        return super().get_form(request, obj, change, **{"help_texts": told, **given})
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Location]:
+        found: QuerySet[Location] = super().get_queryset(request)
+        return found.annotate(
+            units=Coalesce(Sum("locationstock__on_hand"), 0), kept=Coalesce(Sum("locationstock__reserved"), 0)
+        )
+
+    @admin.display(description=_("on hand"))
+    def on_hand(self, location: Any) -> int:  # noqa: ANN401 - annotated
+        return int(location.units)
+
+    @admin.display(description=_("reserved"))
+    def reserved(self, location: Any) -> int:  # noqa: ANN401 - annotated
+        return int(location.kept)
+
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+    def changeform_view(self, request: HttpRequest, *given: Any, **named: Any) -> HttpResponse:  # noqa: ANN401 - Django's signature
+        """Say so when stock rows stay locked for too long, or another was quicker."""
+        try:
+            return super().changeform_view(request, *given, **named)
+        except Refusal as refusal:
+            self.message_user(request, words(refusal).detail, messages.ERROR)
+            return redirect(request.path)
 
     def save_model(self, request: HttpRequest, obj: Location, form: Form, change: bool) -> None:  # noqa: FBT001 - Django's
         """Call the service."""

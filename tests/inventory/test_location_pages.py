@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import quote
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -80,6 +82,28 @@ def test_locations_are_opened_and_the_first_takes_all(staff: Client) -> None:
     assert standing() == {("MUG", "shop"): (9, 0)}
     assert [entry.object_repr for entry in LogEntry.objects.order_by("id")] == ["Shop", "Annex"]
     assert "already exists" in page(staff, f"{LIST}add/", code="shop", name="Again", opened_with="")
+
+
+def test_before_the_first_is_opened_it_is_said_what_that_does_and_after_what_stands_where(staff: Client) -> None:
+    assert "The first location takes over all units" in page(staff, f"{LIST}add/")
+
+    inventory.open_location(code="shop", name="Shop")
+    inventory.open_location(code="annex", name="Annex")
+    inventory.reserve(demands=demands(MUG=2), owner="chk_1")
+
+    assert "The first location takes over all units" not in page(staff, f"{LIST}add/")
+    cells = re.findall(r'field-(?:on_hand|reserved)">(\d+)<', page(staff, LIST))
+    assert cells == ["9", "2", "0", "0"]
+
+
+def test_a_location_that_cannot_be_opened_for_others_keep_stock_locked_is_told(staff: Client) -> None:
+    with closing(connection.copy()) as another, another.cursor() as other, connection.cursor() as cursor:
+        other.execute("BEGIN; LOCK TABLE inventory_stockitem IN ROW SHARE MODE")
+        cursor.execute("SET LOCAL lock_timeout = '50ms'")
+
+        assert "Please try again in a few seconds." in page(staff, f"{LIST}add/", code="shop", name="S", opened_with="")
+
+    assert not Location.objects.exists()
 
 
 def test_a_location_is_renamed_and_moved_but_keeps_its_code(staff: Client, annex: None) -> None:
