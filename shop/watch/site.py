@@ -81,6 +81,15 @@ class ShopAdminSite(admin.AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         return [path("find/", self.admin_view(self.find_view), name="find"), *super().get_urls()]
 
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """List the apps; the mail addresses, which are a library's, stand with the people whose they are."""
+        found = super().get_app_list(request, app_label)
+        people = {app["app_label"]: app for app in found if app["app_label"] in ("accounts", "account")}
+        if len(people) < 2:  # noqa: PLR2004 - both of them
+            return found
+        people["accounts"]["models"] += people["account"]["models"]
+        return [app for app in found if app["app_label"] != "account"]
+
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Show how the shop does: only blocks whose lists the member of staff may see."""
         return super().index(request, {**_dashboard(request), **(extra_context or {})})

@@ -16,7 +16,7 @@ from inventory import services as inventory
 from inventory.models import Reservation
 from shop.checkout import models, services
 from shop.checkout.models import FakeCharge, Order, Payment, WebhookEvent
-from shop.checkout.services import ordering, paying, rows, starting
+from shop.checkout.services import living, ordering, paying, rows, starting
 from shop.core import clock
 from shop.core.errors import Refusal
 from tests.checkout.helpers import (
@@ -174,14 +174,14 @@ def test_twin_without_the_owners_turn_and_constraint_opens_many(monkeypatch: pyt
     ref = new_guest()
     put(ref, "MUG", 2)
     monkeypatch.setattr(rows, "serialize_owner", lambda _: None)
-    all_have_looked, true_choose = threading.Barrier(RIVALS), starting._choose
+    all_have_looked, true_choose = threading.Barrier(RIVALS), living.choose
 
     def choose(*seen: Any) -> Any:
         with suppress(threading.BrokenBarrierError):
             all_have_looked.wait(20)
         return true_choose(*seen)
 
-    monkeypatch.setattr(starting, "_choose", choose)
+    monkeypatch.setattr(starting, "choose", choose)
     with without_constraints("checkout_checkout", "one_open_checkout_an_owner", "one_live_checkout_a_cart_content"):
         meet(RIVALS, lambda _: start(ref).checkout_id)
         assert models.Checkout.objects.count() > 1

@@ -109,6 +109,13 @@ def test_it_shows_the_day_and_links_to_the_lists_behind(staff: Client) -> None:
     assert "Figures as of" in text
 
 
+def test_mail_addresses_stand_with_the_people_whose_they_are(staff: Client) -> None:
+    shown = staff.get("/admin/").context["app_list"]
+
+    people = [{model["object_name"] for model in app["models"]} for app in shown if "account" in app["app_label"]]
+    assert people == [{"Customer", "StaffMember", "EmailAddress"}]
+
+
 def test_each_concern_says_what_to_do_and_leads_to_its_list(staff: Client) -> None:
     make_sku("MUG", on_hand=3)
     buyer, view = ready()

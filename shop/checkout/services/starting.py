@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,14 +17,14 @@ from inventory import services as inventory
 from inventory.types import StockDemand
 from shop.checkout import hoarding, models, selectors
 from shop.checkout.conf import conf
-from shop.checkout.errors import CartEmptyError, PriceChangedError, ReservationLimitError, UnitsLimitError
-from shop.checkout.selectors.checkouts import LINES, QuotedLine, checkout_view, read_lines
+from shop.checkout.errors import PriceChangedError, ReservationLimitError
+from shop.checkout.selectors.checkouts import checkout_view
 from shop.checkout.services import rows
-from shop.checkout.services.clearing import finish_order
 from shop.checkout.services.details import clean_email
+from shop.checkout.services.living import Live, choose, lock_live, read_live, require_few_units
 from shop.checkout.services.quoting import Offer, agree, freeze, note_shown, offer, shown_in_checkout
 from shop.checkout.types import CheckoutState, CheckoutView, Principal
-from shop.core.db import columns_of, instance_of, prepared, retrying
+from shop.core.db import retrying
 from shop.core.errors import UnavailableError
 from shop.core.ids import new_id
 from shop.core.money import Money
@@ -51,27 +51,6 @@ class _Written:
     checkout_id: str
     view: CheckoutView | None = None
     """Of a checkout that came into being: nobody else can have changed it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Live:
-    """A checkout that is open or being paid."""
-
-    row: models.Checkout
-    lines: tuple[QuotedLine, ...]
-
-
-_LIVE = f"""
-SELECT (SELECT o.number FROM checkout_order o
-         WHERE o.owner = %(owner)s AND o.cart_content_version = %(version)s),
-       {LINES}, {columns_of(models.Checkout, "c")}
-  FROM (SELECT) AS one
-  LEFT JOIN checkout_checkout c ON c.owner = %(owner)s AND c.state IN ('open', 'paying')
-"""  # noqa: S608 - put together from constants
-_LOCK_LIVE = f"""
-SELECT {columns_of(models.Checkout, "c")} FROM checkout_checkout c
- WHERE c.owner = %(owner)s AND c.state IN ('open', 'paying') ORDER BY c.checkout_id FOR NO KEY UPDATE
-"""  # noqa: S608 - put together from constants
 
 
 def start_checkout(
@@ -116,11 +95,11 @@ def start_checkout(
         raise ValueError(msg)
     address = clean_email(email) if email else principal.email
     cart = _cart(ref=ref, expected_version=expected_cart_version)
-    live = _read_live(cart, now)
-    paying, row = _choose([one.row for one in live], cart)
+    live = read_live(cart, now)
+    paying, row = choose([one.row for one in live], cart)
     if paying is not None:
         return selectors.get_checkout(checkout_id=paying.checkout_id, principal=principal, now=now), False
-    units = _require_few_units(cart, [one.lines for one in live if one.row.state == CheckoutState.PAYING.value])
+    units = require_few_units(cart, [one.lines for one in live if one.row.state == CheckoutState.PAYING.value])
     known = next((one for one in live if one.row is row), None)
     fresh = _quote(
         known=known,
@@ -147,43 +126,6 @@ def start_checkout(
     return selectors.get_checkout(checkout_id=written.checkout_id, principal=principal, now=now), False
 
 
-def _read_live(cart: Cart, now: datetime) -> list[_Live]:
-    """Read what the cart's owner has under way (one statement).
-
-    :raises CartEmptyError: if there is nothing in the cart but what was ordered.
-    """
-    owner = cart.ref.owner if cart.ref else ""
-    found = prepared(_LIVE, {"owner": owner, "version": cart.content_version})
-    number = found[0][0]
-    if number:  # ordered, but the process died before the cart was cleared
-        finish_order(number=number, now=now)
-        raise CartEmptyError
-    if not cart.lines:
-        raise CartEmptyError
-    return [
-        _Live(instance_of(models.Checkout, columns), read_lines(lines)) for _, lines, *columns in found if columns[0]
-    ]
-
-
-def _require_few_units(cart: Cart, paying: Iterable[Iterable[rows.Line]]) -> int:
-    """Count the cart's units, which together with the lines that the owner is paying for must not be too many.
-
-    :raises UnitsLimitError: if they are.
-    """
-    units = sum(line.quantity for line in cart.lines)
-    held = sum(line.quantity for lines in paying for line in lines)
-    if 0 < conf().reserved_units < held + units:
-        raise UnitsLimitError(conf().reserved_units)
-    return units
-
-
-def _choose(live: Sequence[models.Checkout], cart: Cart) -> tuple[models.Checkout | None, models.Checkout | None]:
-    """Pick out the checkout that pays for this very cart, and the open one."""
-    being_paid = (row for row in live if row.state == CheckoutState.PAYING.value)
-    paying = next((row for row in being_paid if row.cart_content_version == cart.content_version), None)
-    return paying, next((row for row in live if row.state == CheckoutState.OPEN.value), None)
-
-
 def _cart(*, ref: CartRef, expected_version: int | None) -> Cart:
     cart = carts.get_current_cart(ref=ref)
     if cart.is_copy:
@@ -195,7 +137,7 @@ def _cart(*, ref: CartRef, expected_version: int | None) -> Cart:
 
 def _quote(
     *,
-    known: _Live | None,
+    known: Live | None,
     cart: Cart,
     accepted_total: int | None,
     shown_total: int | None,
@@ -266,12 +208,12 @@ def _write_behind_lane(start: _Start, now: datetime) -> _Written:
 def _write(start: _Start, now: datetime) -> _Written:
     owner = start.principal.owner
     rows.serialize_owner(owner)
-    live = [instance_of(models.Checkout, found) for found in prepared(_LOCK_LIVE, {"owner": owner})]
-    paying, row = _choose(live, start.cart)
+    live = lock_live(owner)
+    paying, row = choose(live, start.cart)
     if paying is not None:  # it was open a moment ago
         return _Written(paying.checkout_id)
     being_paid = [other.lines.all() for other in live if other.state == CheckoutState.PAYING.value]
-    _require_few_units(start.cart, being_paid)  # as before, of what is paid by the time this owner's turn has come
+    require_few_units(start.cart, being_paid)  # as before, of what is paid by the time this owner's turn has come
     if row is None:
         if len(live) >= conf().open_checkouts:
             raise ReservationLimitError(conf().open_checkouts)
