@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from notifications.models import Campaign, SkipCount
+from notifications.models import Attribution, Campaign, SkipCount
 from notifications.rules import statistics
 from notifications.rules.assigning import BUCKETS
 from notifications.rules.statistics import Finding, Interval, Lift
@@ -52,6 +52,15 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
+class Attributed:
+    """What a model gives to the mails of a campaign. Not what they have brought."""
+
+    model: str
+    orders: int
+    revenues: tuple[Money, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a campaign has shown until now."""
 
@@ -65,10 +74,11 @@ class Report:
     """Carts left alone in the last 30 days, by reason."""
     cancelled: tuple[tuple[str, int], ...]
     """Messages cancelled, by reason."""
+    attributed: tuple[Attributed, ...]
 
 
 def report(*, campaign: Campaign, now: datetime) -> Report:
-    """Compare the arms of a campaign (five queries)."""
+    """Compare the arms of a campaign (six queries)."""
     variants = list(campaign.variants.all())
     found = rows(_ARMS, {"campaign": campaign.pk, "ripe": now - campaign.outcome_window})
     numbers, revenues = _numbers(found), Counter[tuple[int, bool, str]]()
@@ -131,6 +141,7 @@ def report(*, campaign: Campaign, now: datetime) -> Report:
         control_n=control[1],
         skipped=_skipped(campaign, now.date()),
         cancelled=cancelled,
+        attributed=_attributed(campaign),
     )
 
 
@@ -189,6 +200,23 @@ def _touches(campaign: Campaign) -> Counter[tuple[int, str]]:
         {"campaign": campaign.pk},
     )
     return Counter({(variant_id, kind): count for variant_id, kind, count in found})
+
+
+def _attributed(campaign: Campaign) -> tuple[Attributed, ...]:
+    """Add up by model, each of them, in the order of their list; the currency with most comes first."""
+    found = rows(
+        "SELECT model, currency, count(*), sum(total_minor)::bigint FROM notifications_attribution"
+        " WHERE campaign_id = %(campaign)s GROUP BY 1, 2 ORDER BY 4 DESC",
+        {"campaign": campaign.pk},
+    )
+    return tuple(
+        Attributed(
+            model=str(label),
+            orders=sum(row[2] for row in found if row[0] == model),
+            revenues=tuple(Money(row[3], row[1]) for row in found if row[0] == model),
+        )
+        for model, label in Attribution.MODELS
+    )
 
 
 def _skipped(campaign: Campaign, today: date) -> tuple[tuple[str, int], ...]:

@@ -91,6 +91,17 @@ class TouchKind(StrEnum):
     RESTORE = "restore"
 
 
+class AttributionModel(StrEnum):
+    """By what an order is given to a mail. None of them tells what the mail has brought."""
+
+    CLICK = "click"
+    """The last mail whose link was followed within five days before."""
+    RESTORE = "restore"
+    """The last mail by which a cart was restored within five days before."""
+    CODE = "code"
+    """The mail whose personal code was used."""
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A mail, rendered."""

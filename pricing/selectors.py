@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import Combinable
 
-from pricing.models import CustomerSegment, DiscountCode, Price, PriceDelta, Promotion
+from pricing.models import CustomerSegment, DiscountCode, Price, PriceDelta, Promotion, Redemption
 from pricing.reductions import list_reductions, user_of
 from pricing.rules import canonical_code, price_demands
 from pricing.types import Demand, OrderDelta, PriceQuote
@@ -92,6 +92,12 @@ def quote(
         else ((), ())
     )
     return price_demands(demands=demands, prices=prices, currency=currency, reductions=reductions, codes_off=off)
+
+
+def list_orders_of_codes(*, code_ids: Collection[int]) -> dict[int, str]:
+    """Tell by which order each of these codes was last used; codes that no order used are absent (one query)."""
+    used = Redemption.objects.filter(code_id__in=code_ids, released_at__isnull=True).exclude(order_number="")
+    return dict(used.order_by("claimed_at", "id").values_list("code_id", "order_number"))
 
 
 def list_order_deltas(*, order_numbers: Collection[str]) -> dict[tuple[str, str], OrderDelta]:

@@ -2,13 +2,14 @@
 
 from notifications.models.campaigns import Campaign, SkipCount, Step, Variant
 from notifications.models.consent import Preference, Suppression
-from notifications.models.events import Abandonment, DiscountGrant, Touch
+from notifications.models.events import Abandonment, Attribution, DiscountGrant, Touch
 from notifications.models.mail_events import MailEvent
 from notifications.models.messages import HELD, Cursor, Message, RateBucket
 
 __all__ = [
     "HELD",
     "Abandonment",
+    "Attribution",
     "Campaign",
     "Cursor",
     "DiscountGrant",

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications.models.campaigns import Campaign, Variant
 from notifications.models.messages import Message
-from notifications.types import EventState, TouchKind
+from notifications.types import AttributionModel, EventState, TouchKind
 
 
 class Abandonment(models.Model):
@@ -92,7 +92,7 @@ class Abandonment(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["enrolled_at", "id"], condition=Q(state="open"), name="event_open"),
-            models.Index(fields=["user_id"], condition=Q(cooldown_range__isnull=False), name="event_cooldown"),
+            models.Index(fields=["user_id"], name="event_of_customer"),
             models.Index(fields=["campaign", "enrolled_at", "id"], name="event_of_campaign"),
         ]
 
@@ -139,6 +139,35 @@ class Touch(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["message", "kind", "visitor"], name="one_touch_a_visitor"),
         ]
+        indexes: ClassVar = [models.Index(fields=["visitor", "at"], condition=~Q(visitor=""), name="touch_of_visitor")]
 
     def __str__(self) -> str:
         return self.kind
+
+
+class Attribution(models.Model):
+    """An order that a model gives to a mail. Kept without the customer: numbers for a report."""
+
+    MODELS: ClassVar = [
+        (AttributionModel.CLICK.value, _("last click")),
+        (AttributionModel.RESTORE.value, _("last restore")),
+        (AttributionModel.CODE.value, _("its code")),
+    ]
+
+    order_number = models.CharField(_("order"), max_length=40)
+    model = models.CharField(_("by"), max_length=8, choices=MODELS)
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="attributions")
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="attributions")
+    at = models.DateTimeField(_("at"))
+    total_minor = models.BigIntegerField(_("order value"))
+    currency = models.CharField(_("currency"), max_length=3)
+
+    class Meta:
+        verbose_name = _("attributed order")
+        verbose_name_plural = _("attributed orders")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["order_number", "model"], name="one_attribution_an_order_and_model"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.order_number}"

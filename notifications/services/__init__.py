@@ -1,6 +1,7 @@
 """What is told to people: rows first, then mails."""
 
-from notifications.services.closing import attribute_orders, close_events, queue_next_steps
+from notifications.services.attributing import attribute_orders
+from notifications.services.closing import close_events, queue_next_steps
 from notifications.services.consenting import set_preference, suppress, undo_unsubscribe, unsubscribe
 from notifications.services.detecting import detect
 from notifications.services.dispatching import dispatch_messages, resend

@@ -1,16 +1,13 @@
-"""Follow events to their end: orders in their window, the next mail of a sequence, and the time when they are over."""
+"""Follow events to their end: the next mail of a sequence, and the time when they are over."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db import transaction
-from django.db.models import Case, F, Q, When
+from django.db.models import F
 
-from notifications.models import Abandonment, Campaign
+from notifications.models import Abandonment
 from notifications.types import CampaignState, EventState, MessageKind, MessageState, Template
-from shop.checkout import following
-from shop.checkout.following import Window
 from shop.core.db import statement
 
 BATCH = 1_000
@@ -37,28 +34,6 @@ RETURNING id
 """
 
 
-def attribute_orders(*, now: datetime) -> int:
-    """Write the first order within its campaign's window to each event, in every arm alike; give their number.
-
-    What a mail has brought is the difference of the arms, never the sum of these orders. Safe to repeat.
-    """
-    return sum(_attribute_of(campaign, now) for campaign in Campaign.objects.exclude(state=CampaignState.DRAFT.value))
-
-
-def _attribute_of(campaign: Campaign, now: datetime) -> int:
-    done, since = 0, now - campaign.outcome_window - timedelta(days=1)
-    waiting = Abandonment.objects.filter(campaign=campaign, ordered_at__isnull=True, user_id__isnull=False)
-    place = Q(enrolled_at__gt=since)
-    while True:
-        events = list(waiting.filter(place).order_by("enrolled_at", "id")[:BATCH])
-        done += _attribute(events, campaign.outcome_window, now)
-        if len(events) < BATCH:
-            return done
-        last = events[-1]
-        place = Q(enrolled_at__gt=last.enrolled_at) | Q(enrolled_at=last.enrolled_at, pk__gt=last.pk)
-        place &= Q(enrolled_at__gte=last.enrolled_at)  # what the index begins with
-
-
 def close_events(*, now: datetime) -> int:
     """End the events whose window is over; give their number. Orders of the last minutes are waited for."""
     over = Abandonment.objects.filter(
@@ -83,25 +58,3 @@ def queue_next_steps(*, now: datetime) -> int:
         },
     )
     return len(made)
-
-
-def _attribute(events: list[Abandonment], window: timedelta, now: datetime) -> int:
-    orders = following.list_first_orders(
-        windows=[
-            Window(event.pk, event.user_id, event.enrolled_at, event.enrolled_at + window)
-            for event in events
-            if event.user_id is not None
-        ]
-    )
-    with transaction.atomic():
-        for order in orders:
-            Abandonment.objects.filter(pk=order.key, ordered_at__isnull=True).update(
-                order_number=order.number,
-                ordered_at=order.placed_at,
-                # An order in another currency than the cart's counts as an order, and adds no amount to its report.
-                order_minor=Case(When(currency=order.currency, then=order.total_minor), default=0),
-            )
-            Abandonment.objects.filter(pk=order.key, closed_at__isnull=True).update(
-                state=EventState.CONVERTED.value, close_reason="order_since", closed_at=now
-            )
-    return len(orders)

@@ -21,33 +21,22 @@ SELECT w.user_id FROM unnest(%(user_ids)s::bigint[], %(sinces)s::timestamptz[]) 
                       WHERE o.owner = 'u:' || w.user_id AND o.placed_at >= w.since LIMIT 1) o
 """
 
-_FIRST_ORDERS = """
-SELECT w.id, o.number, o.placed_at, o.total_minor, o.currency
-  FROM unnest(%(ids)s::bigint[], %(user_ids)s::bigint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
-       AS w(id, user_id, start_at, end_at)
- CROSS JOIN LATERAL (SELECT number, placed_at, total_minor, currency FROM checkout_order
-                      WHERE owner = 'u:' || w.user_id AND placed_at >= w.start_at AND placed_at < w.end_at
-                      ORDER BY placed_at, number LIMIT 1) o
+# As the index `order_placed` has it.
+_PLACED = """
+SELECT number, placed_at, owner, user_id, total_minor, currency FROM checkout_order
+ WHERE (placed_at, number) > (%(since)s, %(after)s)
+ ORDER BY placed_at, number LIMIT %(limit)s
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """A customer and a time in which an order of theirs counts; `key` is the caller's."""
+class PlacedOrder:
+    """An order, as far as its followers need it."""
 
-    key: int
-    user_id: int
-    start_at: datetime
-    end_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class FirstOrder:
-    """The first order in a window."""
-
-    key: int
     number: str
     placed_at: datetime
+    owner: str
+    user_id: int | None
     total_minor: int
     currency: str
 
@@ -70,17 +59,9 @@ def list_buyers_since(*, pairs: Sequence[tuple[int, datetime]]) -> frozenset[int
     return frozenset(user_id for (user_id,) in rows(_BUYERS, params))
 
 
-def list_first_orders(*, windows: Sequence[Window]) -> tuple[FirstOrder, ...]:
-    """Find the first order in each window that has one (one query)."""
-    if not windows:
-        return ()
-    params = {
-        "ids": [window.key for window in windows],
-        "user_ids": [window.user_id for window in windows],
-        "starts": [window.start_at for window in windows],
-        "ends": [window.end_at for window in windows],
-    }
-    return tuple(FirstOrder(*row) for row in rows(_FIRST_ORDERS, params))
+def list_placed(*, since: datetime, after: str, limit: int) -> tuple[PlacedOrder, ...]:
+    """List orders later than a time and number, oldest first (one query on an index)."""
+    return tuple(PlacedOrder(*row) for row in rows(_PLACED, {"since": since, "after": after, "limit": limit}))
 
 
 def has_ordered_since(*, user_id: int, email: str, since: datetime) -> bool:

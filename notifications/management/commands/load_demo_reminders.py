@@ -14,8 +14,8 @@ from cart import idle
 from cart.types import CartLine
 from inventory import selectors as inventory
 from notifications import rules, services
-from notifications.models import Abandonment, Campaign, Message, Step, Touch, Variant
-from notifications.types import EventState, MessageKind, MessageState, Template, TouchKind
+from notifications.models import Abandonment, Attribution, Campaign, Message, Step, Touch, Variant
+from notifications.types import AttributionModel, EventState, MessageKind, MessageState, Template, TouchKind
 from pricing import selectors as pricing
 from shop.accounts import selectors as accounts
 from shop.catalog import selectors as catalog
@@ -116,6 +116,22 @@ def _make_past(campaign: Campaign) -> None:
             for message in clicked
             for kind in (TouchKind.CLICK, TouchKind.RESTORE)
             if kind is TouchKind.CLICK or chance.random() < 0.6  # noqa: PLR2004 - a made-up share
+        ],
+        batch_size=1_000,
+    )
+    Attribution.objects.bulk_create(
+        [
+            Attribution(
+                order_number=f"demo_{message.pk}",
+                model=AttributionModel.CLICK.value,
+                campaign=campaign,
+                message=message,
+                at=event.ordered_at,
+                total_minor=event.order_minor,
+                currency=event.currency,
+            )
+            for message in clicked
+            if (event := message.abandonment) is not None and event.ordered_at is not None
         ],
         batch_size=1_000,
     )
