@@ -8,13 +8,13 @@ from typing import Any
 from django.db.models import Q
 
 from notifications import links
-from notifications.models import Abandonment, Message, Preference, Suppression, Touch
+from notifications.models import Abandonment, MailEvent, Message, Preference, Suppression, Touch
 
 
 def export_customer(*, user_id: int | None, email: str, order_numbers: Collection[str]) -> dict[str, Any]:
     """Give reminders, mails of these orders, visits by their links, wishes and suppressions, as JSON-able values.
 
-    Times are ISO 8601 in UTC, amounts minor units. Without the secrets of links. Five queries.
+    Times are ISO 8601 in UTC, amounts minor units. Without the secrets of links. Six queries.
     """
     mine = Q(pk__in=[]) if user_id is None else Q(user_id=user_id)
     events = Abandonment.objects.filter(mine).order_by("pk")
@@ -50,6 +50,10 @@ def export_customer(*, user_id: int | None, email: str, order_numbers: Collectio
         "visits_by_links": [
             {"at": touch.at.isoformat(), "what": touch.kind}
             for touch in Touch.objects.filter(message__in=mails).order_by("pk")
+        ],
+        "news_of_mails": [
+            {"at": news.at.isoformat(), "what": news.kind, "provider": news.provider}
+            for news in MailEvent.objects.filter(message__in=mails).order_by("pk")
         ],
         "wishes": [
             {

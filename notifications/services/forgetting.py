@@ -52,6 +52,7 @@ def forget_order_mails(*, order_numbers: Collection[str], payment_ids: Collectio
         waiting = mails.filter(state__in=[MessageState.DUE.value, MessageState.UNKNOWN.value])
         waiting.update(state=MessageState.CANCELLED.value, reason=ERASED)
         mails.exclude(recipient="", recipient_hash="").update(recipient="", recipient_hash="")
+        MailEvent.objects.filter(message__in=mails).update(email_hash="")
 
 
 def forget_old(*, now: datetime) -> int:

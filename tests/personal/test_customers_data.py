@@ -22,7 +22,7 @@ from cart.models import CartEvent, CartRecord
 from cart.services import forgetting
 from cart.types import CartRef
 from notifications import services as notifications
-from notifications.models import Message
+from notifications.models import MailEvent, Message
 from pricing import services as pricing
 from pricing.models import DiscountCode, Redemption
 from pricing.services import NewPromotion
@@ -41,7 +41,8 @@ from tests.watch.test_groups import make as make_groups
 pytestmark = pytest.mark.django_db
 
 ADA = "ada@example.com"
-TRACES = ("ada@example", "Lovelace", "12 St James", "SW1Y 4JH")
+HASH = "5e" * 32
+TRACES = ("ada@example", "Lovelace", "12 St James", "SW1Y 4JH", HASH)
 
 
 def _check_shop() -> str:
@@ -83,6 +84,15 @@ def _live_a_little() -> tuple[User, str, str]:
     number_as_guest = pay(as_guest, guest).order_number
     notifications.queue_order_mails(now=clock.now())
     assert notifications.dispatch_messages(now=clock.now()) == 2
+    MailEvent.objects.create(
+        message=Message.objects.get(order_number=number),
+        kind="delivered",
+        provider="brevo",
+        email_hash=HASH,
+        at=clock.now(),
+        received_at=clock.now(),
+        dedupe_key="1",
+    )
     put(ref, "LAMP", 3)
     services.set_saved_quantity(ref=ref, sku_id="MUG", quantity=2, now=clock.now())
     fill(start(ref), ref)
@@ -133,6 +143,7 @@ def test_a_customer_is_given_all_and_erased_everywhere_and_the_books_stay(cart_r
     assert len(known["prices"]["codes"]) == 1
     assert [wish["wanted"] for wish in known["messages"]["wishes"]] == [True]
     assert {one["mail"] for one in known["messages"]["mails"]} >= {"cart_reminder", "order_confirmation"}
+    assert [news["what"] for news in known["messages"]["news_of_mails"]] == ["delivered"]
     assert Session.objects.count() == 1
     before = {row.pk: (row.total_minor, row.currency, row.lines.count()) for row in Order.objects.all()}
     assert _left(cart_redis)[0] == list(TRACES)
