@@ -29,7 +29,7 @@ from pricing.services import NewPromotion
 from pricing.types import ReductionKind
 from shop.accounts.models import User
 from shop.checkout.errors import MoneyUnderWayError
-from shop.checkout.models import Checkout, IdempotencyRecord, Order, Payment, WebhookEvent
+from shop.checkout.models import Checkout, IdempotencyRecord, Order, Payment, RefundRequest, WebhookEvent
 from shop.core import clock
 from shop.personal import services as personal
 from shop.personal.errors import CustomerUnknownError
@@ -208,13 +208,18 @@ def _replay(cart_redis: redis.Redis, events: list[Any]) -> int:
     return recorder.drain()
 
 
-@pytest.mark.parametrize("state", ["processing", "review", "refund_due"])
+@pytest.mark.parametrize("state", ["processing", "review", "refund_due", "asked"])
 def test_while_money_is_under_way_nobody_is_erased(state: str) -> None:
     make_sku("MUG")
     ada = make_customer(ADA)
     ref, view = ready(CartRef("u", str(ada.pk)))
     pay(view, ref)
-    Payment.objects.update(state=state)
+    if state == "asked":
+        RefundRequest.objects.create(
+            payment=Payment.objects.get(), reason="broken", asked_by=1, asked_at=clock.now(), needs_second=True
+        )
+    else:
+        Payment.objects.update(state=state)
     before = all_rows()
 
     with pytest.raises(MoneyUnderWayError):

@@ -38,7 +38,7 @@ RETURNING e.id
 def require_settled(*, user_id: int | None, guest_email: str = "") -> None:
     """Refuse while money of this buyer is under way: a refund or a late success still has to be told to somebody.
 
-    :raises MoneyUnderWayError: if a payment runs, is in review or has to be refunded.
+    :raises MoneyUnderWayError: if a payment runs, is in review or has to be refunded, or a refund waits for a second person.
     """
     _require_settled(list(checkouts_of(user_id=user_id, guest_email=guest_email).values_list("pk", flat=True)))
 
@@ -79,5 +79,7 @@ def forget_buyer(*, user_id: int | None, guest_email: str = "", now: datetime) -
 
 
 def _require_settled(ids: Collection[str]) -> None:
-    if models.Payment.objects.filter(checkout__in=ids, state__in=_UNSETTLED).exists():
+    payments = models.Payment.objects.filter(checkout__in=ids)
+    asked = models.RefundRequest.objects.filter(payment__in=payments, state=models.RefundState.ASKED)
+    if payments.filter(state__in=_UNSETTLED).exists() or asked.exists():
         raise MoneyUnderWayError
