@@ -38,7 +38,8 @@ RETURNING e.id
 def require_settled(*, user_id: int | None, guest_email: str = "") -> None:
     """Refuse while money of this buyer is under way: a refund or a late success still has to be told to somebody.
 
-    :raises MoneyUnderWayError: if a payment runs, is in review or has to be refunded, or a refund waits for a second person.
+    :raises MoneyUnderWayError: if a payment runs, is in review or has to be refunded, or a refund waits for a second
+        person.
     """
     _require_settled(list(checkouts_of(user_id=user_id, guest_email=guest_email).values_list("pk", flat=True)))
 
