@@ -147,3 +147,20 @@ def test_check_shop_names_a_guest_by_six_digits_and_repairs(cart_redis: redis.Re
     call_command("check_shop", "carts", "--fix", stdout=out)
     assert f"fixed  carts  {ref.owner[:8]}" in out.getvalue()
     assert len(CartRecord.objects.get().lines) == 1
+
+
+def test_check_shop_looks_at_a_sample_or_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_sku(on_hand=500)
+    for number in range(5):
+        put(customer(number), 2)
+    recorder.drain()
+    CartRecord.objects.update(lines=[])
+    monkeypatch.setattr(auditing, "SAMPLE", 1)
+    counts = []
+    for more in ([], ["--sample"]):
+        out = io.StringIO()
+        with pytest.raises(CommandError):
+            call_command("check_shop", "carts", *more, stdout=out)
+        counts.append(out.getvalue().count("WRONG"))
+    assert counts[0] == 5
+    assert counts[1] in (1, 2)  # the one recorded last, and one of the live ones

@@ -77,6 +77,17 @@ def test_a_minimal_read_is_one_command_and_no_sql(cart_redis: redis.Redis) -> No
     assert (seen, len(queries)) == (["HGETALL"], 0)
 
 
+def test_reading_a_cart_that_is_about_to_be_bought_makes_and_changes_nothing(cart_redis: redis.Redis) -> None:
+    make_sku()
+    ref = customer()
+    assert selectors.get_current_cart(ref=ref).lines == ()
+    assert not cart_redis.exists(keys.cart(ref.owner))
+    services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    before = cart_redis.hgetall(keys.cart(ref.owner))
+    assert selectors.get_current_cart(ref=ref) == selectors.get_cart(ref=ref)
+    assert cart_redis.hgetall(keys.cart(ref.owner)) == before
+
+
 @pytest.mark.parametrize("lines", [1, 100])
 def test_a_page_is_one_pipeline_and_three_queries(cart_redis: redis.Redis, lines: int) -> None:
     skus = [make_sku(f"S{n:03}") for n in range(lines)]

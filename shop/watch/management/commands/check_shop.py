@@ -20,6 +20,11 @@ class Command(BaseCommand):
         names = [section.name for section in SECTIONS]
         parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"one of {', '.join(names)}; all if none")
         parser.add_argument("--fix", action="store_true", help="repair, each repair with a line in the ledger")
+        parser.add_argument(
+            "--sample",
+            action="store_true",
+            help="look only at what was touched last",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - Django's signature
         """Check, print a line a finding, and keep the alerts in step if everything was checked.
@@ -27,7 +32,9 @@ class Command(BaseCommand):
         :raises CommandError: if something is wrong and was not repaired.
         """
         try:
-            outcomes = services.check(sections=options["sections"], may_fix=options["fix"])
+            outcomes = services.check(
+                sections=options["sections"], is_whole=not options["sample"], may_fix=options["fix"]
+            )
         except ValueError as error:
             raise CommandError(str(error), returncode=2) from error
         for outcome in outcomes:
@@ -36,7 +43,7 @@ class Command(BaseCommand):
             done = f" — {outcome.done}" if outcome.done else ""
             self.stdout.write(f"{state}  {finding.section}  {finding.subject}: {finding.detail}{done}")
         wrong = [outcome.finding for outcome in outcomes if not outcome.is_fixed]
-        if not options["sections"]:
+        if not options["sections"] and not options["sample"]:
             services.keep_alerts(findings=wrong, now=clock.now())
         if wrong:
             raise CommandError(f"{len(wrong)} wrong, {len(outcomes) - len(wrong)} fixed", returncode=1)
