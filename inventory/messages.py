@@ -18,7 +18,8 @@ from inventory.errors import (
     StockBelowReservedError,
     StockBusyError,
 )
-from inventory.types import STAFF, ReleaseReason
+from inventory.models import ENTRY_KINDS, REASONS
+from inventory.types import STAFF, ReleaseReason, StockEntryKind
 from shop.core.words import DETAIL_WORDS, Words, words
 
 DETAIL_WORDS.update(
@@ -49,6 +50,13 @@ def release_words(cause: str) -> str:
     name = cause.removeprefix(STAFF)
     is_staff = cause.startswith(STAFF) and name in set(ReleaseReason)
     return str(RELEASE_WORDS[ReleaseReason(name)]) if is_staff else ""
+
+
+def entry_words(kind: str, reason: str) -> str:
+    """Say what a line of the ledger is, and why, where its kind does not say that."""
+    says_all = (StockEntryKind.SALE.value, StockEntryKind.RECOUNT.value, StockEntryKind.REPAIR.value)
+    called = str(dict(ENTRY_KINDS).get(kind, kind))
+    return called if kind in says_all else f"{called}: {dict(REASONS).get(reason, reason)}"
 
 
 @words.register

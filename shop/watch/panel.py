@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -19,7 +20,7 @@ from django.views.decorators.cache import never_cache
 from cart.wanting import count_wanted
 from inventory import selectors as stock
 from inventory import services as inventory
-from inventory.messages import RELEASE_WORDS
+from inventory.messages import RELEASE_WORDS, entry_words
 from inventory.services.adjusting import MAX_ON_HAND, NOTE_MAX_LENGTH
 from inventory.types import ReleaseReason
 from inventory.watching import stock_panel
@@ -187,6 +188,13 @@ def _context(request: HttpRequest, sku_id: str) -> dict[str, Any]:
         }
         for holder in (panel.holders if panel else ())
     ]
+    ledger = panel.ledger if panel else ()
+    staff = get_user_model().objects.in_bulk({line.by for line in ledger if line.by is not None})
+    names = {pk: user.get_full_name() or user.get_username() for pk, user in staff.items()}
+    entries = [
+        {"line": line, "what": entry_words(line.kind, line.reason), "by": names.get(line.by, line.by) or "–"}
+        for line in ledger
+    ]
     # Where there is nothing to choose, nobody is asked for a location.
     places = panel.places if panel and len(panel.places) > 1 else ()
     at = request.POST.get("location") or request.GET.get("at")
@@ -200,6 +208,7 @@ def _context(request: HttpRequest, sku_id: str) -> dict[str, Any]:
         "sku_id": sku_id,
         "panel": panel,
         "holders": holders,
+        "entries": entries,
         "wanted": count_wanted(sku_id=sku_id),
         "checked_at": now,
         "may_release": any(request.user.has_perm(right) for right in RELEASE),

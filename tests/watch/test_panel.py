@@ -113,6 +113,20 @@ def test_a_reservation_being_paid_is_released_only_by_who_may_force_it(staff: Cl
     assert states() == {view.reservation_id: "released"}
 
 
+def test_the_ledger_says_in_words_what_was_done_and_who_did_it(staff: Client) -> None:
+    inventory.adjust(sku_id="MUG", delta=-2, reason="damaged", by=get_user_model().objects.get().pk)
+    inventory.adjust(sku_id="MUG", delta=1, reason="recount", by=None)
+    sold = inventory.reserve(demands=demands(MUG=1), owner="chk_1")
+    inventory.commit(reservation_id=sold.reservation_id)
+
+    page = text(staff)
+
+    assert '<td class="number">-2</td>' in page
+    assert "<td>adjustment: Damaged</td> <td></td> <td>staff@example.com</td>" in page
+    assert "<td>recount</td> <td></td> <td>–</td>" in page
+    assert "<td>sale</td>" in page
+
+
 def test_a_release_needs_a_reason(staff: Client) -> None:
     view = inventory.reserve(demands=demands(MUG=2), owner="chk_1")
 
@@ -120,6 +134,7 @@ def test_a_release_needs_a_reason(staff: Client) -> None:
 
     assert response.status_code == 422
     assert "This field is required" in response.content.decode()
+    assert "Choose a reservation." in text(staff, do="release", reason="asked")
     assert states() == {view.reservation_id: "soft"}
 
 
