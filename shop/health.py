@@ -131,7 +131,8 @@ def _cache_redis() -> Finding:
 
 def _separate_redis() -> Finding:
     """Carts must not share a database with what may be flushed."""
-    is_shared = settings.CART.redis_url in (settings.CACHES["default"]["LOCATION"], settings.CELERY_BROKER_URL)
+    others = settings.CACHES["default"]["LOCATION"], settings.CELERY_BROKER_URL
+    is_shared = redis.place_of(settings.CART.redis_url) in map(redis.place_of, others)
     return Finding(
         is_ok=not is_shared, detail="CART_REDIS_URL is also the cache's or the broker's" if is_shared else ""
     )

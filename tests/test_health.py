@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from inventory import services as inventory
 from shop import health
+from shop.core.redis import place_of
 
 
 def test_the_process_says_that_it_lives_without_asking_a_server(client: Client) -> None:
@@ -84,6 +85,25 @@ def test_readiness_says_if_carts_share_a_database(client: Client, db: None, sett
     settings.CART = dataclasses.replace(settings.CART, redis_url=settings.CACHES["default"]["LOCATION"])
 
     assert _ready(client)["checks"]["separate_redis"]["ok"] is False
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_one_place"),
+    [
+        ("redis://127.0.0.1:6379/0", "redis://localhost", True),
+        ("redis://:secret@cache.example.com/1", "rediss://user:other@CACHE.example.com:6379/1", True),
+        ("redis://[::1]:6390/2", "redis://localhost:6390?db=2", True),
+        ("unix:///run/redis.sock?db=1", "redis+socket:///run/redis.sock?virtual_host=1", True),
+        ("unix:///run/redis.sock", "redis+socket:///run/redis.sock?virtual_host=0", True),
+        ("redis+sentinel://a:1,b:2/main/0", "redis+sentinel://b:2,a:1/main/0", True),
+        ("redis://localhost/0", "redis://localhost/1", False),
+        ("redis://localhost:6379/0", "redis://localhost:6390/0", False),
+        ("redis://cart.example.com", "redis://cache.example.com", False),
+        ("unix:///run/redis.sock?db=1", "unix:///run/redis.sock?db=2", False),
+    ],
+)
+def test_one_database_is_known_however_its_url_is_spelt(one: str, other: str, *, is_one_place: bool) -> None:
+    assert (place_of(one) == place_of(other)) is is_one_place
 
 
 @pytest.mark.fault

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from redis import Redis, RedisCluster, exceptions
 from redis.backoff import NoBackoff
@@ -31,6 +31,7 @@ SENTINEL_PORT = 26_379
 BREAK_SECONDS = 2.0
 """How long nobody asks a server that did not answer in time; then one caller tries it."""
 RETRY_AFTER_SECONDS = 5
+_OWN = ("127.0.0.1", "[::1]")
 
 _GONE = (
     exceptions.ConnectionError,  # also LOADING and wrong passwords
@@ -75,6 +76,25 @@ def client(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Client:
         retry=Retry(NoBackoff(), 0),
         decode_responses=True,
     )
+
+
+def place_of(url: str) -> tuple[str, str]:
+    """Tell which server and which of its databases a URL means, however it is spelt: ours, Django's or Celery's.
+
+    A password and TLS make no difference, nor do the three names of one's own machine and what may be left out.
+    """
+    parts = urlsplit(url)
+    asked = parse_qs(parts.query)
+    named = asked.get("db", asked.get("virtual_host", [""]))[0]
+    if not parts.netloc or parts.scheme in ("unix", "redis+socket"):
+        return parts.path, named.strip("/") or "0"
+    hosts = []
+    for address in parts.netloc.rpartition("@")[2].lower().split(","):
+        host, colon, port = address.rpartition(":")
+        if not colon or address.endswith("]"):
+            host, port = address, "6379"
+        hosts.append(f"{'localhost' if host in _OWN else host}:{port}")
+    return ",".join(sorted(hosts)), parts.path.strip("/") or named or "0"
 
 
 def _master(url: str, timeout_seconds: float) -> Redis:

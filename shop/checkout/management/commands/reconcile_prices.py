@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,18 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from shop.checkout.charges import Finding, explain_charges
 from shop.core import clock
+
+MOST_DAYS = 36_500
+
+
+def _days(text: str) -> int:
+    """Read a number of days.
+
+    :raises ArgumentTypeError: if it is none that can be looked back.
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(MOST_DAYS)) and 1 <= int(text) <= MOST_DAYS):
+        raise ArgumentTypeError(f"{text!r} is no number from 1 to {MOST_DAYS}")
+    return int(text)
 
 
 class Command(BaseCommand):
@@ -18,7 +31,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take how far back to look."""
-        parser.add_argument("--days", type=int, default=30, help="orders placed within so many days (default 30)")
+        parser.add_argument(
+            "--days", type=_days, default=30, help=f"orders of the last 1 to {MOST_DAYS} days (default 30)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - Django's signature
         """Go through the orders.
