@@ -24,6 +24,7 @@ from shop.embedded.processes import Program, has_ended, last_words
 ROOT = Path(__file__).resolve().parents[2]
 STAFF = "staff@example.com"
 CUSTOMER = "ada@example.com"
+REGIONS = "uk=United Kingdom:GBP:GB,GG,IM,JE; eu=Europe:EUR:AT,BE,DE,ES,FI,FR,IE,IT,NL,PT"
 PASSWORD = "trolley-demo"  # noqa: S105 - printed at every start, for made-up people on a private machine
 
 _FIRST_PAGE_SECONDS = 60
@@ -188,12 +189,14 @@ def _start_servers(
 
 
 def _environment(options: Options, where: addresses.Addresses) -> dict[str, str]:
+    # A cart in the browser knows one currency, so that a demo of it has one region.
+    is_in_browser = os.environ.get("CART_GUEST_STORAGE") == "client"
     defaults = {
         "DJANGO_SETTINGS_MODULE": "shop.settings.dev",
         "BASE_URL": options.url,
         "DEBUG": "false",
         "LOG_LEVEL": "WARNING",
-        "PRICING_REGIONS": "uk=United Kingdom:GBP:GB,GG,IM,JE; eu=Europe:EUR:AT,BE,DE,ES,FI,FR,IE,IT,NL,PT",
+        "PRICING_REGIONS": "" if is_in_browser else REGIONS,
     }
     return {
         **{name: os.environ.get(name) or value for name, value in defaults.items()},

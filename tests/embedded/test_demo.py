@@ -148,6 +148,16 @@ def test_the_logins_it_shows_are_those_it_loads() -> None:
     assert shown == (load_demo.STAFF, load_demo.CUSTOMERS[0][0], load_demo.PASSWORD)
 
 
+@pytest.mark.parametrize(("storage", "regions"), [("client", ""), ("server", demo_module.REGIONS)])
+def test_a_demo_of_carts_in_the_browser_has_one_region_as_they_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, storage: str, regions: str
+) -> None:
+    monkeypatch.setenv("CART_GUEST_STORAGE", storage)
+    monkeypatch.delenv("PRICING_REGIONS", raising=False)
+    options = demo_module.Options(tmp_path, "127.0.0.1", 8000)
+    assert demo_module._environment(options, addresses.in_directory(tmp_path))["PRICING_REGIONS"] == regions
+
+
 def test_a_busy_port_is_told_in_a_sentence(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
