@@ -36,7 +36,7 @@ class NotificationsConf:
     retention_months: int = 13
     """How long carts, the content of mails and visits are kept with reminders; the counts stay."""
     default_time_zone: str = "Europe/London"
-    """Quiet hours are told by this clock."""
+    """Quiet hours are told by this clock for customers of whom no country is known."""
     consent_policy: str = OPT_OUT
     """`opt_out`: customers may be reminded until they say no. `opt_in`: only those who said yes. EU: `opt_in`."""
     country_policy: str = ""

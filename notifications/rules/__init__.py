@@ -3,7 +3,7 @@
 from notifications.rules.assigning import Weighted, bucket, choose_variant, is_held_out
 from notifications.rules.gates import PASSED, Facts, Judgment, Outcome, evaluate, explain
 from notifications.rules.news import kind_of
-from notifications.rules.quiet import next_loud_moment
+from notifications.rules.quiet import next_loud_moment, next_loud_moment_in_all, zones_of
 from notifications.rules.sending import (
     MOST_ATTEMPTS,
     OFFLINE_LIMIT_SECONDS,
@@ -37,7 +37,9 @@ __all__ = [
     "is_held_out",
     "kind_of",
     "next_loud_moment",
+    "next_loud_moment_in_all",
     "offline_seconds",
     "retry_seconds",
     "verdict",
+    "zones_of",
 ]

@@ -79,8 +79,12 @@ def gather(
     lines = sellable_lines(record, around, email=email) if record else ()
     wish = selectors.list_wishes(user_ids=[user_id]).get(user_id) if user_id is not None else None
     is_first = message is None or message.step_no == 1
-    loud_at = rules.next_loud_moment(
-        now, start=campaign.quiet_start, end=campaign.quiet_end, zone="", otherwise=conf().default_time_zone
+    loud_at = rules.next_loud_moment_in_all(
+        now,
+        start=campaign.quiet_start,
+        end=campaign.quiet_end,
+        zones=rules.zones_of(around.profile.country),
+        otherwise=conf().default_time_zone,
     )
     facts = Facts(
         now=now,

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import sys
+import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.conf import settings as settings_of_project
 from django.core import mail
 from pytest_django import Settings
 
 from notifications import links, services
 from notifications.models import Abandonment, Message, Step, Suppression
 from notifications.services import detecting, reminders
+from notifications.types import Letter
 from shop.catalog.models import Product
+from shop.celery import app
 from shop.core import clock
 from tests.checkout.helpers import make_sku
 from tests.conftest import RunProcess
@@ -156,3 +162,56 @@ def test_while_the_recorder_is_behind_nobody_is_enrolled_or_mailed(monkeypatch: 
     monkeypatch.setattr(detecting, "LAG_SECONDS", -1)
     assert run() == 0
     assert not Abandonment.objects.exists()
+
+
+def test_each_recipient_of_a_batch_has_an_outcome_of_its_own_and_a_slow_server_holds_up_nobody_for_long(
+    settings: Settings,
+) -> None:
+    for _ in range(4):
+        leave_cart(make_customer())
+    with mail_server() as server:
+        server.recipients = ["550 5.7.1 no", "250 ok", "451 4.2.0 later"]
+        server.answers = ["250 ok", "hang"]
+        use(settings, server)
+        settings.EMAIL_TIMEOUT = 0.5
+        began = time.monotonic()
+        assert run() == 2
+        assert time.monotonic() - began < 20
+    states = [(message.state, message.reason[:3]) for message in Message.objects.order_by("id")]
+    assert states == [("failed", "550"), ("sent", ""), ("due", "451"), ("unknown", "SMT"), ("sent", "")]
+
+
+@pytest.mark.parametrize("field", ["subject", "recipient"])
+def test_a_line_break_in_a_header_parks_its_mail_in_the_middle_of_a_batch(
+    monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
+    users = [make_customer() for _ in range(2)]
+    for user in users:
+        leave_cart(user)
+    true_letter = reminders.letter
+
+    def letter(**given: Any) -> Letter:
+        made = true_letter(**given)
+        bad: dict[str, Any] = {field: f"{getattr(made, field)}\nBcc: everybody@example.com"}
+        return dataclasses.replace(made, **bad)
+
+    services.detect(now=clock.now())
+    middle = Message.objects.order_by("due_at", "id")[1]
+
+    def broken(**given: Any) -> Letter:
+        return letter(**given) if given["message"].pk == middle.pk else true_letter(**given)
+
+    monkeypatch.setattr(reminders, "letter", broken)
+    assert run() == 2
+    middle.refresh_from_db()
+    assert (middle.state, middle.reason) == ("failed", "render")
+    assert [len(sent.recipients()) for sent in mail.outbox] == [1, 1]
+
+
+def test_every_task_takes_arguments_of_a_version_that_it_does_not_know() -> None:
+    app.loader.import_default_modules()
+    wakes = [app.tasks[entry["task"]] for entry in settings_of_project.CELERY_BEAT_SCHEDULE.values()]
+    assert len(wakes) > 10
+    for task in wakes:
+        kinds = {parameter.kind for parameter in inspect.signature(task.run).parameters.values()}
+        assert kinds == {inspect.Parameter.VAR_KEYWORD}, task.name

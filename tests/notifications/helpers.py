@@ -18,7 +18,9 @@ class MailServer:
 
     port: int = 0
     answers: list[str] = field(default_factory=list)
-    """To the end of a mail's data: an SMTP reply, `drop` (take it, say nothing, hang up) or `cut` (hang up at once)."""
+    """To the end of a mail's data: an SMTP reply, `drop` (take it, say nothing, hang up), `cut` (hang up at once) or
+    `hang` (say nothing until the client hangs up).
+    """
     recipients: list[str] = field(default_factory=list)
     """To RCPT: replies, used once each."""
     taken: list[EmailMessage] = field(default_factory=list)
@@ -70,7 +72,9 @@ class _Handler(socketserver.StreamRequestHandler):
         answer = script.answers.pop(0) if script.answers else "250 ok"
         if answer == "drop" or answer.startswith("250"):
             script.taken.append(BytesParser(policy=policy.default).parsebytes(content))
-        if answer in ("drop", "cut"):
+        if answer == "hang":
+            self.rfile.read(1)
+        if answer in ("drop", "cut", "hang"):
             return False
         self.say(answer)
         return True

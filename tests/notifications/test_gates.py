@@ -139,6 +139,40 @@ def test_at_night_a_mail_waits_until_morning_in_the_customers_zone(zone: str, no
     assert found == datetime.fromisoformat(loud).replace(tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("country", "now", "loud"),
+    [
+        ("DE", "2026-11-26T21:00", "2026-11-27T07:00"),  # 22:00 in Berlin
+        ("IN", "2026-11-26T16:00", "2026-11-27T02:30"),  # 21:30 in Kolkata
+        ("US", "2026-11-26T14:00", "2026-11-26T18:00"),  # 9:00 in New York, 4:00 in Honolulu
+        ("US", "2026-11-27T02:30", "2026-11-27T18:00"),  # 21:30 in New York, though 16:30 in Honolulu
+        ("US", "2026-11-26T20:00", "2026-11-26T20:00"),
+        ("RU", "2026-11-26T12:00", "2026-11-27T06:00"),  # from Kaliningrad to Anadyr three hours are left
+        ("ES", "2026-11-26T20:30", "2026-11-27T08:00"),  # 21:30 in Madrid, and one hour less on the Canaries
+        ("XX", "2026-11-26T20:30", "2026-11-26T20:30"),  # nobody knows: the shop's clock, in London
+        ("", "2026-11-26T21:30", "2026-11-27T08:00"),
+    ],
+)
+def test_a_mail_waits_until_it_is_loud_wherever_in_the_country_its_customer_may_be(
+    country: str, now: str, loud: str
+) -> None:
+    found = rules.next_loud_moment_in_all(
+        datetime.fromisoformat(now).replace(tzinfo=UTC),
+        start=time(21),
+        end=time(8),
+        zones=rules.zones_of(country),
+        otherwise="Europe/London",
+    )
+    assert found == datetime.fromisoformat(loud).replace(tzinfo=UTC)
+
+
+def test_where_no_moment_is_loud_in_all_of_a_country_the_shops_clock_counts() -> None:
+    found = rules.next_loud_moment_in_all(
+        NOW, start=time(10), end=time(9), zones=rules.zones_of("RU"), otherwise="Europe/London"
+    )
+    assert found == rules.next_loud_moment(NOW, start=time(10), end=time(9), zone="", otherwise="Europe/London")
+
+
 def test_the_same_time_twice_means_never_quiet_and_hours_may_lie_in_one_day() -> None:
     def at(start: int, end: int) -> datetime:
         return rules.next_loud_moment(NOW, start=time(start), end=time(end), zone="UTC", otherwise="UTC")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pgtrigger
 import pytest
@@ -19,6 +20,7 @@ from cart.types import CartRef
 from notifications import services
 from notifications.models import Abandonment, Campaign, Message, SkipCount, Step
 from shop.catalog.models import Product
+from shop.checkout import following
 from shop.checkout.models import Order
 from shop.core import clock
 from tests.checkout.helpers import make_sku, new_guest, pay, ready, set_price
@@ -236,13 +238,18 @@ def test_the_hold_out_gets_ghosts_that_pass_the_same_gates_and_no_mail() -> None
     assert Abandonment.objects.get().cooldown_range is not None
 
 
-def test_quiet_hours_move_the_mail_and_the_time_after_which_it_is_too_late(settings: Settings) -> None:
+@pytest.mark.parametrize(("country", "zone"), [("", "UTC"), ("IN", "Asia/Kolkata")])
+def test_quiet_hours_move_the_mail_and_the_time_after_which_it_is_too_late(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, country: str, zone: str
+) -> None:
     settings.NOTIFICATIONS = dataclasses.replace(settings.NOTIFICATIONS, default_time_zone="UTC")
+    monkeypatch.setattr(following, "profile_of", lambda **_: following.BuyerProfile(country=country))
     make_sku()
     leave_cart(make_customer())
     now = clock.now()
+    there = now.astimezone(ZoneInfo(zone))
     make_campaign(
-        quiet_start=(now - HOUR).time().replace(tzinfo=None), quiet_end=(now + HOUR).time().replace(tzinfo=None)
+        quiet_start=(there - HOUR).time().replace(tzinfo=None), quiet_end=(there + HOUR).time().replace(tzinfo=None)
     )
     services.detect(now=now)
     before = the_message().late_after
