@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.models import Session
 
 from shop.accounts.models import User
@@ -15,12 +16,9 @@ from shop.accounts.models import User
 def close_account(*, user_id: int) -> None:
     """Let nobody act as a customer any more: no sign-in, no session, and nothing of what sessions kept.
 
-    Every session is looked at, as none tells from outside whose it is. Safe to repeat.
+    Every session is looked at, as none tells from outside whose it is. Safe to repeat, also once the account is gone.
     """
-    user = User.objects.get(pk=user_id, is_staff=False)
-    user.is_active = False
-    user.set_unusable_password()
-    user.save(update_fields=["is_active", "password"])
+    User.objects.filter(pk=user_id, is_staff=False).update(is_active=False, password=make_password(None))
     store: Any = import_module(settings.SESSION_ENGINE).SessionStore
     for session in Session.objects.order_by("pk").iterator():
         if session.get_decoded().get(SESSION_KEY) == str(user_id):

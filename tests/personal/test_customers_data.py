@@ -27,6 +27,7 @@ from pricing import services as pricing
 from pricing.models import DiscountCode, Redemption
 from pricing.services import NewPromotion
 from pricing.types import ReductionKind
+from shop.accounts import services as account_services
 from shop.accounts.models import User
 from shop.checkout.errors import MoneyUnderWayError
 from shop.checkout.models import Checkout, IdempotencyRecord, Order, Payment, RefundRequest, WebhookEvent
@@ -301,7 +302,7 @@ def test_staff_give_out_and_erase_by_right_and_the_log_says_who(monkeypatch: pyt
     assert "no-store" in given["Cache-Control"]
 
     erase = {"do": "erase", "reason": "asked by mail", "number": f"u:{ada.pk}"}
-    assert support.post(path, erase | {"number": "u:1"}).status_code == 422
+    assert support.post(path, erase | {"number": f"u:{ada.pk + 1}"}).status_code == 422
     refusing: Callable[..., Any] = lambda **_: (_ for _ in ()).throw(MoneyUnderWayError)  # noqa: E731
     with monkeypatch.context() as paying:
         paying.setattr("shop.checkout.services.require_settled", refusing)
@@ -314,3 +315,24 @@ def test_staff_give_out_and_erase_by_right_and_the_log_says_who(monkeypatch: pyt
     assert not User.objects.filter(pk=ada.pk).exists()
     said = list(LogEntry.objects.filter(object_id=str(ada.pk)).order_by("pk").values_list("change_message", flat=True))
     assert said[-2:] == ["Personal data given out", "Erased: asked by mail"]
+
+
+def test_two_who_erase_the_same_customer_at_once_both_come_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_sku("MUG")
+    ada = make_customer(ADA)
+    ref, view = ready(CartRef("u", str(ada.pk)))
+    pay(view, ref)
+    person = personal.find_person(who=ADA)
+    close = account_services.close_account
+
+    def close_second(*, user_id: int) -> None:
+        monkeypatch.setattr(account_services, "close_account", close)
+        personal.erase_person(person, now=clock.now())
+        close(user_id=user_id)
+
+    monkeypatch.setattr(account_services, "close_account", close_second)
+
+    assert len(personal.erase_person(person, now=clock.now())) == 1
+
+    assert not User.objects.filter(pk=ada.pk).exists()
+    assert [trace for trace in TRACES if trace in all_rows()] == []
