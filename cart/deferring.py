@@ -59,7 +59,7 @@ def list_deferred(
             raise ValueError(cursor)
         same = rows.filter(record_id=int(record), sku_id__gt=last_sku)
         rows = same | rows.filter(record_id__gt=int(record))
-    return tuple(_to_line(row) for row in rows.order_by("record_id", "sku_id")[:limit])
+    return tuple(to_line(row) for row in rows.order_by("record_id", "sku_id")[:limit])
 
 
 def iterate_deferred(
@@ -77,7 +77,8 @@ def iterate_deferred(
         cursor = lines[-1].cursor
 
 
-def _to_line(row: Any) -> DeferredLine:  # noqa: ANN401 - a SavedLine with its price
+def to_line(row: Any) -> DeferredLine:  # noqa: ANN401 - a SavedLine with its price
+    """Read a row of `with_prices`."""
     minor: int | None = row.price_now_minor
     return DeferredLine(
         cursor=row.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -276,6 +278,16 @@ def test_saved_lines_are_found_by_sku_customer_and_a_fallen_price() -> None:
     assert found("?q=u:2") == ["LAMP"]
     assert found("?price=fallen") == ["LAMP"]
     assert "£25.00" in page(client, "savedline", "?price=fallen")
+
+    where = reverse("admin:cart_savedline_changelist") + "?price=fallen"
+    chosen = re.findall(r'name="_selected_action" value="([^"]+)"', page(client, "savedline", "?price=fallen"))
+    answer = client.post(where, {"action": "export", "_selected_action": chosen})
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="saved-lines.csv"'
+    out = io.StringIO()
+    call_command("export_saved_lines", "--dropped", stdout=out)
+    assert answer.content.decode() == out.getvalue()
+    assert out.getvalue().splitlines()[1].startswith("2,LAMP,2,")
+    assert out.getvalue().endswith(",3000,2500,500,GBP\n")
 
 
 def _letter(**fields: Any) -> DeadLetter:

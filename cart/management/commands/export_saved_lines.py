@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from cart import selectors
-from cart.types import DeferredLine
+from cart.tabulating import to_row, write_csv
 from shop.catalog.rules import canonical_sku_id
 from shop.core import clock
-
-COLUMNS = (
-    *("user_id", "sku_id", "quantity", "saved_at", "price_then_minor", "price_now_minor", "price_drop_minor"),
-    "currency",
-)
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Command(BaseCommand):
@@ -41,29 +33,6 @@ class Command(BaseCommand):
         )
         if options["format"] == "json":
             for line in lines:
-                self.stdout.write(json.dumps(_row(line), ensure_ascii=False))
+                self.stdout.write(json.dumps(to_row(line), ensure_ascii=False))
         else:
-            self._write_csv(lines)
-
-    def _write_csv(self, lines: Iterable[DeferredLine]) -> None:
-        table = csv.DictWriter(self.stdout, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        for line in lines:
-            # A spreadsheet must not take an item number for a formula.
-            row = _row(line)
-            sku_id = str(row["sku_id"])
-            table.writerow({**row, "sku_id": f"'{sku_id}" if sku_id.startswith(FORMULA) else sku_id})
-
-
-def _row(line: DeferredLine) -> dict[str, object]:
-    price = line.price_now or line.price_then
-    return {
-        "user_id": line.user_id,
-        "sku_id": line.sku_id,
-        "quantity": line.quantity,
-        "saved_at": line.saved_at.isoformat().replace("+00:00", "Z"),
-        "price_then_minor": line.price_then.minor if line.price_then else None,
-        "price_now_minor": line.price_now.minor if line.price_now else None,
-        "price_drop_minor": line.price_drop.minor if line.price_drop else None,
-        "currency": price.currency if price else None,
-    }
+            write_csv(lines, self.stdout)
