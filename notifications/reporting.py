@@ -12,7 +12,7 @@ from notifications.models import Attribution, Campaign, SkipCount
 from notifications.rules import statistics
 from notifications.rules.assigning import BUCKETS
 from notifications.rules.statistics import Finding, Interval, Lift
-from notifications.types import MessageKind, TouchKind
+from notifications.types import MailEventKind, MessageKind, TouchKind
 from shop.core.db import rows
 from shop.core.money import Money
 
@@ -28,6 +28,9 @@ SELECT f.variant_id, f.is_holdout, count(*), count(*) FILTER (WHERE f.enrolled_a
          ORDER BY coalesce(user_id, -id), enrolled_at, id) f
  GROUP BY f.variant_id, f.is_holdout, f.currency
 """
+
+_TOLD = (MailEventKind.DELIVERED.value, MailEventKind.BOUNCED.value, MailEventKind.COMPLAINED.value)
+"""What a provider's news are counted by; the fields of an arm are called so, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,10 @@ class Arm:
     states: tuple[tuple[str, int], ...] = ()
     clicked: int = 0
     restored: int = 0
+    delivered: int = 0
+    """Mails of which the provider told that they arrived; without a provider nobody tells."""
+    bounced: int = 0
+    complained: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,7 @@ class Report:
 
 
 def report(*, campaign: Campaign, now: datetime) -> Report:
-    """Compare the arms of a campaign (six queries)."""
+    """Compare the arms of a campaign (seven queries)."""
     variants = list(campaign.variants.all())
     found = rows(_ARMS, {"campaign": campaign.pk, "ripe": now - campaign.outcome_window})
     numbers, revenues = _numbers(found), Counter[tuple[int, bool, str]]()
@@ -101,7 +108,7 @@ def report(*, campaign: Campaign, now: datetime) -> Report:
     everybody = [variant.pk for variant in variants]
     control = counted(everybody, is_holdout=True) if everybody else (0, 0, 0)
     states, cancelled = _messages(campaign)
-    touches = _touches(campaign)
+    touches, news = _touches(campaign), _news(campaign)
 
     def arm(name: str, ids: Sequence[int], *, is_holdout: bool = False) -> Arm:
         enrolled, ripe, ordered = counted(ids, is_holdout=is_holdout) if ids else (0, 0, 0)
@@ -124,6 +131,7 @@ def report(*, campaign: Campaign, now: datetime) -> Report:
             states=tuple(sorted(seen.items())),
             clicked=0 if is_holdout else sum(touches[pk, TouchKind.CLICK.value] for pk in ids),
             restored=0 if is_holdout else sum(touches[pk, TouchKind.RESTORE.value] for pk in ids),
+            **{} if is_holdout else {kind: sum(news[pk, kind] for pk in ids) for kind in _TOLD},
         )
 
     arms = [arm("hold-out", everybody, is_holdout=True), arm("mailed", everybody)]
@@ -198,6 +206,18 @@ def _touches(campaign: Campaign) -> Counter[tuple[int, str]]:
         "  JOIN notifications_abandonment a ON a.id = m.abandonment_id"
         " WHERE a.campaign_id = %(campaign)s GROUP BY 1, 2",
         {"campaign": campaign.pk},
+    )
+    return Counter({(variant_id, kind): count for variant_id, kind, count in found})
+
+
+def _news(campaign: Campaign) -> Counter[tuple[int, str]]:
+    """Count mails by what their provider told of them, each once however often it was told."""
+    found = rows(
+        "SELECT a.variant_id, e.kind, count(DISTINCT e.message_id)"
+        "  FROM notifications_mailevent e JOIN notifications_message m ON m.id = e.message_id"
+        "  JOIN notifications_abandonment a ON a.id = m.abandonment_id"
+        " WHERE a.campaign_id = %(campaign)s AND e.kind = ANY(%(kinds)s) GROUP BY 1, 2",
+        {"campaign": campaign.pk, "kinds": list(_TOLD)},
     )
     return Counter({(variant_id, kind): count for variant_id, kind, count in found})
 

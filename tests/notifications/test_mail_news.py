@@ -16,7 +16,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from notifications import links, selectors, services
+from notifications import links, reporting, selectors, services
 from notifications.models import Campaign, MailEvent, Message, Suppression
 from notifications.types import Scope
 from shop.core import clock
@@ -231,6 +231,9 @@ def test_many_complaints_pause_the_campaign(monkeypatch: pytest.MonkeyPatch) -> 
     tell(complaint(9, mails[2]))
     assert services.watch_campaigns() == ("cart",)
     assert Campaign.objects.get().pause_reason.startswith("complained: 3")
+    tell(delivery(mails[0]))
+    arm = reporting.report(campaign=Campaign.objects.get(), now=clock.now()).arms[1]
+    assert (arm.delivered, arm.bounced, arm.complained) == (1, 0, 3)
 
 
 INACTIVE = (

@@ -15,7 +15,7 @@ from cart.types import CartLine
 from inventory import selectors as inventory
 from notifications import rules, services
 from notifications.models import Abandonment, Attribution, Campaign, Message, Step, Touch, Variant
-from notifications.types import AttributionModel, EventState, MessageKind, MessageState, Template, TouchKind
+from notifications.types import EventState, MessageKind, MessageState, Template, TouchKind
 from pricing import selectors as pricing
 from shop.accounts import selectors as accounts
 from shop.catalog import selectors as catalog
@@ -110,28 +110,26 @@ def _make_past(campaign: Campaign) -> None:
     messages = Message.objects.bulk_create([_past_message(event, steps, campaign) for event in made], batch_size=1_000)
     sent = [message for message in messages if message.state == MessageState.SENT.value]
     clicked = [message for message in sent if chance.random() < 0.22]  # noqa: PLR2004 - a made-up share
-    Touch.objects.bulk_create(
-        [
-            Touch(message=message, kind=kind.value, visitor="", at=message.due_at + timedelta(hours=2))
-            for message in clicked
-            for kind in (TouchKind.CLICK, TouchKind.RESTORE)
-            if kind is TouchKind.CLICK or chance.random() < 0.6  # noqa: PLR2004 - a made-up share
-        ],
-        batch_size=1_000,
-    )
+    touches = [
+        Touch(message=message, kind=kind.value, visitor="", at=message.due_at + timedelta(hours=2))
+        for message in clicked
+        for kind in (TouchKind.CLICK, TouchKind.RESTORE)
+        if kind is TouchKind.CLICK or chance.random() < 0.6  # noqa: PLR2004 - a made-up share
+    ]
+    Touch.objects.bulk_create(touches, batch_size=1_000)
     Attribution.objects.bulk_create(
         [
             Attribution(
-                order_number=f"demo_{message.pk}",
-                model=AttributionModel.CLICK.value,
+                order_number=f"demo_{touch.message_id}",
+                model=touch.kind,
                 campaign=campaign,
-                message=message,
+                message_id=touch.message_id,
                 at=event.ordered_at,
                 total_minor=event.order_minor,
                 currency=event.currency,
             )
-            for message in clicked
-            if (event := message.abandonment) is not None and event.ordered_at is not None
+            for touch in touches
+            if (event := touch.message.abandonment) is not None and event.ordered_at is not None
         ],
         batch_size=1_000,
     )
