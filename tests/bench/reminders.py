@@ -32,11 +32,11 @@ CLAIMERS = 2
 ENDS = 10
 """The first and the last so many batches are compared."""
 
-_USERS = """
+USERS = """
 INSERT INTO accounts_user (password, is_superuser, first_name, last_name, is_staff, is_active, date_joined, email)
 SELECT '', false, '', '', n %% 1000 = 0, true, now(), 'c' || n || '@example.com' FROM generate_series(1, %s) n
 """
-_CARTS = """
+CARTS = """
 INSERT INTO cart_cartrecord (owner, user_id, version, content_version, lines, saved, marks, ordered, units, value_minor,
                              currency, last_activity_at, state, recorded_at)
 SELECT 'u:' || id, id, 1700000000000000 + id, 1700000000000000 + id,
@@ -80,8 +80,8 @@ def _prepare(carts: int) -> None:
 
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
-        cursor.execute(_USERS, [carts])
-        cursor.execute(_CARTS)
+        cursor.execute(USERS, [carts])
+        cursor.execute(CARTS)
         cursor.execute("VACUUM ANALYZE")
         cursor.execute("CHECKPOINT")
     campaign = Campaign.objects.create(slug="bench", name="bench", holdout_bp=1_000)
