@@ -93,6 +93,17 @@ def test_a_reservation_whose_answer_was_lost_is_found_by_who_asks_again(monkeypa
     assert_balanced()
 
 
+def test_twin_who_asks_again_under_another_name_has_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reserving, "statement", losing_the_answer(statement))
+    stock(MUG=2)
+
+    with pytest.raises(UnavailableError):
+        inventory.reserve(demands=demands(MUG=1), owner="chk_1")
+    inventory.reserve(demands=demands(MUG=1), owner="chk_1_again")
+
+    assert counters() == {"MUG": (2, 2)}
+
+
 @pytest.mark.parametrize("act", ["commit", "release"])
 def test_an_end_whose_answer_was_lost_happens_once(monkeypatch: pytest.MonkeyPatch, act: str) -> None:
     stock(MUG=2)
