@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import BigIntegerField, F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext, ngettext
@@ -26,6 +26,9 @@ from shop.core.words import words
 
 MOST_AT_ONCE = 1_000
 
+MOST_USES = 2_147_483_647
+"""What the column holds."""
+
 
 class IssueForm(forms.Form):
     """One code that anybody may know, or random ones."""
@@ -38,12 +41,22 @@ class IssueForm(forms.Form):
     )
     count = forms.IntegerField(label=_("How many"), min_value=1, max_value=MOST_AT_ONCE, initial=1)
     user_id = forms.IntegerField(
-        label=_("Customer"), required=False, min_value=1, help_text=_("Their number: nobody else may use it.")
+        label=_("Customer"),
+        required=False,
+        min_value=1,
+        max_value=BigIntegerField.MAX_BIGINT,
+        help_text=_("Their number: nobody else may use it."),
     )
     max_uses = forms.IntegerField(
-        label=_("Most uses"), required=False, min_value=1, help_text=_("Of each code. Empty: any number.")
+        label=_("Most uses"),
+        required=False,
+        min_value=1,
+        max_value=MOST_USES,
+        help_text=_("Of each code. Empty: any number."),
     )
-    max_uses_each = forms.IntegerField(label=_("Most uses a customer"), required=False, min_value=1)
+    max_uses_each = forms.IntegerField(
+        label=_("Most uses a customer"), required=False, min_value=1, max_value=MOST_USES
+    )
     valid_from = forms.DateTimeField(label=_("Valid from"), required=False, help_text=_("Empty: now."))
     valid_until = forms.DateTimeField(label=_("Valid until"), required=False, help_text=_("Empty: no end."))
     as_csv = forms.BooleanField(label=_("As a file (CSV)"), required=False)
@@ -51,6 +64,10 @@ class IssueForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Say at its field what does not go together."""
         given = self.cleaned_data
+        years = {"first": clock.FIRST_YEAR, "last": clock.LAST_YEAR}
+        for name in ("valid_from", "valid_until"):
+            if given.get(name) and not clock.is_tellable(given[name]):
+                self.add_error(name, _("Choose a year from %(first)d to %(last)d.") % years)
         begins = given["valid_from"] = given.get("valid_from") or clock.now()
         if given.get("valid_until") and given["valid_until"] <= begins:
             self.add_error("valid_until", _("The end must be later than the beginning."))

@@ -200,6 +200,9 @@ def test_a_batch_comes_as_a_file(staff: Client) -> None:
         ({"max_uses_each": "1"}, "max_uses_each"),
         ({"count": "1001"}, "count"),
         ({"valid_until_0": "2020-01-01 00:00", "valid_until": "2020-01-01 00:00"}, "valid_until"),
+        ({"valid_until": "9999-12-31 23:59"}, "valid_until"),
+        ({"user_id": "9223372036854775808"}, "user_id"),
+        ({"max_uses": "2147483648"}, "max_uses"),
         ({"promotion": "0"}, "promotion"),
     ],
 )
