@@ -31,6 +31,8 @@ _servers = addresses.for_worker(
     ),
     TEST_WORKER,
 )
+# A test is one transaction, and a busy machine lets it rest for longer than a request ever may.
+os.environ.setdefault("DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS", "120000")
 DATABASES = {"default": database(env, _servers.database_url, is_pooled=False)}
 CACHES = {"default": cache(_servers.cache_url)}
 CART = dataclasses.replace(CART, redis_url=_servers.cart_redis_url)

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory, override_settings
 from django.urls import path
 
+from shop import urls
 from shop.core.web import middleware
 
 NUMBER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -33,7 +34,8 @@ def pictures(request: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
-urlpatterns = [path("say", say), path("quiet", quiet), path("pictures", pictures)]
+# With the shop's own: middleware looks some of its addresses up.
+urlpatterns = [path("say", say), path("quiet", quiet), path("pictures", pictures), *urls.urlpatterns]
 here = override_settings(ROOT_URLCONF=__name__, MESSAGE_STORAGE="django.contrib.messages.storage.cookie.CookieStorage")
 
 
