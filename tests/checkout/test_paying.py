@@ -387,6 +387,25 @@ def test_a_provider_that_is_not_reached_leaves_the_checkout_as_it_was(monkeypatc
     assert pay(view, ref).state is PaymentState.SUCCEEDED
 
 
+def test_the_same_key_pays_once_the_provider_is_back_and_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_sku()
+    ref, view = ready()
+
+    def unreachable(self: FakeGateway, charge: Charge) -> Outcome:
+        raise GatewayDownError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeGateway, "charge", unreachable)
+        for _ in range(2):
+            with pytest.raises(GatewayUnavailableError):
+                pay(view, ref, key="retry")
+    paid = pay(view, ref, key="retry")
+
+    assert paid.state is PaymentState.SUCCEEDED
+    assert pay(view, ref, key="retry").payment_id == paid.payment_id
+    assert FakeCharge.objects.count() == Order.objects.count() == 1
+
+
 def test_a_total_of_zero_completes_without_the_provider() -> None:
     make_sku()
     ref, view = ready()

@@ -14,6 +14,8 @@ from shop.checkout.types import PaymentState
 
 PAYMENT_STATES = [(state.value, state.value) for state in PaymentState]
 RUNNING = (PaymentState.CREATED.value, PaymentState.PROCESSING.value, PaymentState.REQUIRES_ACTION.value)
+UNREACHED = Q(state=PaymentState.FAILED.value, reason="gateway_unavailable")
+"""A try that ended before the provider heard of it."""
 
 
 class Payment(models.Model):
@@ -22,7 +24,7 @@ class Payment(models.Model):
     payment_id = models.CharField(_("payment"), primary_key=True, max_length=40)
     checkout = models.ForeignKey(Checkout, on_delete=models.PROTECT, related_name="payments")
     key = models.CharField(max_length=255)
-    """The idempotency key of the request that began it: the same key never begins another."""
+    """The idempotency key of the request that began it: the same key begins no other, once the provider was reached."""
     quote_number = models.PositiveIntegerField(_("quote"))
     state = models.CharField(_("state"), max_length=16, choices=PAYMENT_STATES, default=PaymentState.CREATED.value)
     amount_minor = models.BigIntegerField(_("amount"))
@@ -41,7 +43,7 @@ class Payment(models.Model):
     settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
 
     class Meta:
-        """One running payment a checkout; one payment a key."""
+        """One running payment a checkout; one payment a key, those apart that never reached the provider."""
 
         verbose_name = _("payment")
         verbose_name_plural = _("payments")
@@ -52,7 +54,7 @@ class Payment(models.Model):
                 condition=Q(state__in=RUNNING),
                 name="one_running_payment_a_checkout",
             ),
-            models.UniqueConstraint(fields=["checkout", "key"], name="one_payment_a_key"),
+            models.UniqueConstraint(fields=["checkout", "key"], condition=~UNREACHED, name="one_reached_payment_a_key"),
             models.CheckConstraint(
                 condition=Q(state__in=[state.value for state in PaymentState]),
                 name="payment_state_known",

@@ -44,8 +44,9 @@ SELECT {LINES}, o.number, {columns_of(models.Checkout, "c")}, {columns_of(models
   LEFT JOIN LATERAL (
        SELECT p.* FROM checkout_payment p
         WHERE p.checkout_id = c.checkout_id
-          AND (p.key = %(key)s OR (c.state = 'completed'
-                                   AND EXISTS (SELECT FROM checkout_order x WHERE x.payment_id = p.payment_id)))
+          AND (p.key = %(key)s AND NOT (p.state = 'failed' AND p.reason = 'gateway_unavailable')
+               OR (c.state = 'completed'
+                   AND EXISTS (SELECT FROM checkout_order x WHERE x.payment_id = p.payment_id)))
         ORDER BY p.key <> %(key)s LIMIT 1) p ON true
   LEFT JOIN checkout_order o ON o.payment_id = p.payment_id
  WHERE c.checkout_id = %(checkout_id)s AND c.owner = %(owner)s
@@ -97,8 +98,9 @@ def pay(
     `expected_currency` is what they saw it in; empty: the checkout's.
 
     One request pays: the state moves open → paying by one conditional update, and the payment's row is committed
-    before the provider is asked. The same `key` leads to the same payment; a checkout that is already ordered answers
-    with the payment that ordered it. A reservation that is over is made again, then pinned while the payment runs.
+    before the provider is asked. The same `key` leads to the same payment, unless that never reached the provider; a
+    checkout that is already ordered answers with the payment that ordered it. A reservation that is over is made
+    again, then pinned while the payment runs.
 
     If the cart was changed meanwhile: what was taken out leaves the checkout first (`give_back_removed`), and
     whatever then differs from the cart or from `expected_total` is refused with the quote of the present cart, so that
