@@ -19,7 +19,7 @@ TABLE: dict[str, dict[str, str]] = {
     "cart.cartrecord": dict.fromkeys(("Support", "Finance", "Auditor"), "view"),
     "cart.deadletter": {"Auditor": "view"},
     "cart.merge": dict.fromkeys(("Support", "Finance", "Auditor"), "view"),
-    "cart.savedline": dict.fromkeys(GROUPS, "view"),
+    "cart.savedline": dict.fromkeys(GROUPS, "view export"),
     "catalog.product": {
         **dict.fromkeys(("Support", "Finance", "Auditor"), "view"),
         "Stock": "view add change",
