@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from cart.types import DeferredLine
+from shop.core.sheets import defused
 
 COLUMNS = (
     *("user_id", "sku_id", "quantity", "saved_at", "price_then_minor", "price_now_minor", "price_drop_minor"),
     "currency",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def to_row(line: DeferredLine) -> dict[str, object]:
@@ -35,6 +35,4 @@ def write_csv(lines: Iterable[DeferredLine], into: Any) -> None:  # noqa: ANN401
     table = csv.DictWriter(into, COLUMNS, lineterminator="\n")
     table.writeheader()
     for line in lines:
-        row = to_row(line)
-        # A spreadsheet must not take an item number for a formula.
-        table.writerow({**row, "sku_id": f"'{line.sku_id}" if line.sku_id.startswith(_FORMULA) else line.sku_id})
+        table.writerow({name: defused(value) for name, value in to_row(line).items()})

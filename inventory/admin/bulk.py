@@ -22,6 +22,7 @@ from shop.catalog import selectors as catalog
 from shop.core.audit import note_change
 from shop.core.errors import RejectedError, UnavailableError
 from shop.core.ids import new_id
+from shop.core.sheets import defused
 from shop.core.words import detail_words, words
 
 MOST_EXPORTED = 50_000
@@ -63,12 +64,6 @@ class ImportForm(forms.Form):
         if not cleaned.get("text"):
             raise forms.ValidationError(_("Choose a file."))
         return cleaned
-
-
-def defused(cell: object) -> object:
-    """Keep a spreadsheet from taking text for a formula; numbers stay numbers (OWASP, CSV injection)."""
-    is_risky = isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r")
-    return f"'{cell}" if is_risky else cell
 
 
 def export(items: Iterable[StockItem]) -> HttpResponse:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from pricing.models import PriceDelta
 from shop.core.money import Money
 from shop.core.privacy import mask_owner
+from shop.core.sheets import defused
 from shop.core.staff import ReadOnlyAdmin
 from shop.core.templatetags.trolley import format_money
 
@@ -143,14 +144,9 @@ class PriceDeltaAdmin(ReadOnlyAdmin):
         for row in queryset[:MOST_EXPORTED]:
             values = {name: getattr(row, name) for name in _COLUMNS}
             values |= {"owner": mask_owner(row.owner), "reasons": " ".join(row.reasons)}
-            writer.writerow([_plain(value) for value in values.values()])
+            writer.writerow([defused(value) for value in values.values()])
         return response
 
 
 def _amount(minor: int | None, currency: str) -> str:
     return "–" if minor is None else format_money(Money(minor, currency))
-
-
-def _plain(value: object) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -13,10 +13,10 @@ from django.test import Client
 from django.urls import reverse
 
 from inventory import services as inventory
-from inventory.admin.bulk import defused
 from inventory.importing import Problem, Row, read_sheet
 from inventory.models import StockEntry
 from inventory.types import StockReason
+from shop.core.sheets import defused
 from tests.cart.helpers import make_sku
 from tests.inventory.helpers import assert_balanced, counters, demands
 
