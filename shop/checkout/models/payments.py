@@ -9,12 +9,14 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from shop.checkout.errors import GatewayUnavailableError
 from shop.checkout.models.checkouts import Checkout
 from shop.checkout.types import PaymentState
 
 PAYMENT_STATES = [(state.value, state.value) for state in PaymentState]
 RUNNING = (PaymentState.CREATED.value, PaymentState.PROCESSING.value, PaymentState.REQUIRES_ACTION.value)
-UNREACHED = Q(state=PaymentState.FAILED.value, reason="gateway_unavailable")
+UNREACHED_REASON = GatewayUnavailableError.code
+UNREACHED = Q(state=PaymentState.FAILED.value, reason=UNREACHED_REASON)
 """A try that ended before the provider heard of it."""
 
 

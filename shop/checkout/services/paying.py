@@ -21,6 +21,7 @@ from shop.checkout.errors import (
     PriceChangedError,
 )
 from shop.checkout.gateways import gateway
+from shop.checkout.models.payments import UNREACHED_REASON
 from shop.checkout.selectors.checkouts import LINES, QuotedLine, read_lines
 from shop.checkout.services import rows
 from shop.checkout.services.details import countries_of
@@ -44,7 +45,7 @@ SELECT {LINES}, o.number, {columns_of(models.Checkout, "c")}, {columns_of(models
   LEFT JOIN LATERAL (
        SELECT p.* FROM checkout_payment p
         WHERE p.checkout_id = c.checkout_id
-          AND (p.key = %(key)s AND NOT (p.state = 'failed' AND p.reason = 'gateway_unavailable')
+          AND (p.key = %(key)s AND NOT (p.state = 'failed' AND p.reason = '{UNREACHED_REASON}')
                OR (c.state = 'completed'
                    AND EXISTS (SELECT FROM checkout_order x WHERE x.payment_id = p.payment_id)))
         ORDER BY p.key <> %(key)s LIMIT 1) p ON true

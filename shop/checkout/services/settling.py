@@ -14,6 +14,7 @@ from shop.checkout.errors import GatewayUnavailableError, PaymentDeclinedError, 
 from shop.checkout.gateways import gateway
 from shop.checkout.gateways.fake import FakeGateway
 from shop.checkout.gateways.port import Charge, GatewayDownError, GatewayTimeoutError, Outcome
+from shop.checkout.models.payments import UNREACHED_REASON
 from shop.checkout.services.clearing import unlock_cart
 from shop.checkout.services.ordering import lock_payment
 from shop.checkout.services.outcomes import FREE, Effect, apply_outcome, free_outcome, reopen
@@ -114,7 +115,7 @@ def _take_back(payment_id: str, now: datetime) -> None:
     row = locked.payment
     if row.state != PaymentState.CREATED.value:
         return
-    row.state, row.reason = PaymentState.FAILED.value, "gateway_unavailable"
+    row.state, row.reason = PaymentState.FAILED.value, UNREACHED_REASON
     row.next_check_at, row.settled_at = None, now
     row.save()
     reopen(locked.checkout, row, release_cause="", now=now)
