@@ -96,7 +96,7 @@ def test_figures_of_another_version_are_none() -> None:
 def test_before_the_first_count_it_says_so(staff: Client) -> None:
     text = page(staff)
     assert "No figures yet" in text
-    assert "Nothing: all is well." in text
+    assert "Nothing waits for you." in text
 
 
 def test_it_shows_the_day_and_links_to_the_lists_behind(staff: Client) -> None:
