@@ -9,7 +9,6 @@ lane leads.
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import partial
 from typing import Any
 
 from django.core.cache import caches
@@ -44,11 +43,16 @@ CLEAR = "DELETE FROM inventory_lanerequest WHERE created_at < clock_timestamp() 
 
 HOT = "SELECT sku_id FROM inventory_stockitem WHERE is_hot OR hot_until > clock_timestamp() ORDER BY sku_id"
 MARK = "UPDATE inventory_stockitem SET is_hot = %(is_hot)s WHERE sku_id = %(sku_id)s RETURNING sku_id"
+# Locks stock rows by ascending SKU, as whoever reserves does: those who wait long come in crowds.
 WARM = f"""
-UPDATE inventory_stockitem SET hot_until = clock_timestamp() + interval '{HOT_MINUTES} minutes'
- WHERE sku_id = ANY(%(sku_ids)s)
-   AND coalesce(hot_until, '-infinity') < clock_timestamp() + interval '{HOT_MINUTES // 2} minutes'
-RETURNING sku_id
+WITH locked AS MATERIALIZED (
+       SELECT sku_id FROM inventory_stockitem
+        WHERE sku_id = ANY(%(sku_ids)s)
+          AND coalesce(hot_until, '-infinity') < clock_timestamp() + interval '{HOT_MINUTES // 2} minutes'
+        ORDER BY sku_id FOR UPDATE)
+UPDATE inventory_stockitem s SET hot_until = clock_timestamp() + interval '{HOT_MINUTES} minutes'
+  FROM locked WHERE s.sku_id = locked.sku_id
+RETURNING s.sku_id
 """  # noqa: S608 - put together from constants
 
 
@@ -80,7 +84,12 @@ def mark_hot(*, sku_id: str, is_hot: bool) -> None:
 
 def note_wait(sku_ids: Collection[str]) -> None:
     """Count a long wait for these SKUs once the transaction is over; who has many is hot by itself for a while."""
-    transaction.on_commit(partial(_count_wait, tuple(sku_ids)), robust=True)
+    waited = tuple(sku_ids)
+
+    def count() -> None:  # not a `partial`: Django logs what fails here by its name
+        _count_wait(waited)
+
+    transaction.on_commit(count, robust=True)
 
 
 def _count_wait(sku_ids: tuple[str, ...]) -> None:

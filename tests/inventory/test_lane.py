@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from inventory import services as inventory
+from inventory import store
 from inventory.errors import InsufficientStockError, Shortage, StockUnknownError
 from inventory.models import LaneRequest, Reservation, StockItem
 from inventory.services.lane import find_lane, note_wait
@@ -112,6 +113,22 @@ def test_a_sku_is_hot_by_itself_when_many_wait_for_it() -> None:
     StockItem.objects.filter(pk="MUG").update(hot_until="2020-01-01T00:00Z")
     assert inventory.publish_hot() == ()
     assert find_lane(["LAMP", "MUG"]) is None
+
+
+def test_a_wait_that_cannot_be_counted_is_logged_and_fails_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(event: object, sku_ids: object) -> None:
+        message = "the cache is away"
+        raise ConnectionError(message)
+
+    monkeypatch.setattr(store, "count", fail)
+
+    note_wait(["MUG"])  # alone: at once
+    with transaction.atomic():
+        note_wait(["MUG"])
+
+    assert [str(record.exc_info and record.exc_info[1]) for record in caplog.records] == ["the cache is away"] * 2
 
 
 def test_a_cache_that_has_forgotten_sends_everybody_the_plain_way_until_the_next_sweep(hot: None) -> None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import random
+from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, transaction
+from pytest_django import Settings
 
 from inventory import services as inventory
+from inventory.conf import conf
 from inventory.errors import InsufficientStockError
-from inventory.services import reserving
+from inventory.models import StockItem
+from inventory.services import lane, reserving
 from inventory.types import StockDemand
 from shop.core import db
 from shop.core.errors import UnavailableError
 from tests.inventory.helpers import assert_balanced, stock
-from tests.races.rivals import meet
+from tests.races.rivals import held_open, meet, running, wait_until_blocked
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -77,3 +82,37 @@ def test_twin_unsorted_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
         if any(isinstance(answer, UnavailableError) and is_deadlock(answer) for answer in answers):
             return
     pytest.fail("the rivals never met: the test above shows nothing")
+
+
+def marking_waits_holding_the_last(settings: Settings) -> bool:
+    """Let a long wait mark both SKUs hot while somebody has locked the first; tell whether it holds the second one."""
+    stock(LAMP=1, MUG=1)
+    settings.INVENTORY = replace(conf(), hot_after_waits=1)
+
+    def lock(sku_id: str) -> None:
+        StockItem.objects.select_for_update(nowait=True).get(pk=sku_id)
+
+    with ExitStack() as later, held_open(lambda: lock("LAMP")):
+        marking = later.enter_context(running(lambda: lane.note_wait(["MUG", "LAMP"])))
+        wait_until_blocked(unless=marking)
+        assert not marking.done()
+        try:
+            with transaction.atomic():
+                lock("MUG")
+        except OperationalError:
+            return True
+    return False
+
+
+def test_marking_hot_skus_locks_them_in_order_too(settings: Settings) -> None:
+    assert not marking_waits_holding_the_last(settings)
+    assert lane.find_lane(["LAMP"]) == "LAMP"
+    assert lane.find_lane(["MUG"]) == "MUG"
+
+
+def test_twin_in_another_order_marking_waits_with_a_lock_that_others_take_later(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    assert "ORDER BY sku_id FOR UPDATE" in lane.WARM
+    monkeypatch.setattr(lane, "WARM", lane.WARM.replace("ORDER BY sku_id FOR", "ORDER BY sku_id DESC FOR"))
+    assert marking_waits_holding_the_last(settings)
