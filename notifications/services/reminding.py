@@ -63,8 +63,8 @@ def send_reminders(*, now: datetime) -> int:
     ends, sent = time.monotonic() + min(BUDGET_SECONDS, conf().lease_seconds / 3), 0
     server = get_connection()
     try:
-        while time.monotonic() < ends and _is_any_due(now):
-            tokens = limiting.take(wanted=handing.BATCH)
+        while time.monotonic() < ends and (waiting := _count_due(now)):
+            tokens = limiting.take(wanted=waiting)
             went = _send_batch(server, tokens, now) if tokens else None
             if went is None:
                 break
@@ -74,10 +74,10 @@ def send_reminders(*, now: datetime) -> int:
     return sent
 
 
-def _is_any_due(now: datetime) -> bool:
-    """Tell whether anything waits, before tokens are taken for it."""
+def _count_due(now: datetime) -> int:
+    """Count what waits, up to a batch: no more tokens are taken than there are messages for."""
     due = Message.objects.filter(kind=MessageKind.RECOVERY.value, state=MessageState.DUE.value, due_at__lte=now)
-    return due.exists()
+    return due[: handing.BATCH].count()
 
 
 def _send_batch(server: BaseEmailBackend, limit: int, now: datetime) -> int | None:
