@@ -17,6 +17,7 @@ def shop(name: str) -> None:
     from django.db import close_old_connections  # noqa: PLC0415 - after django.setup()
 
     from inventory import services as inventory  # noqa: PLC0415
+    from inventory.errors import ReservationUnknownError  # noqa: PLC0415
     from inventory.types import ReservationView, StockDemand  # noqa: PLC0415
     from shop.core.errors import UnavailableError  # noqa: PLC0415
 
@@ -33,6 +34,9 @@ def shop(name: str) -> None:
         except UnavailableError as refusal:
             sys.stdout.write(f"unavailable, again in {refusal.retry_after_seconds} s\n")
             is_over.wait(0.05)
+        except ReservationUnknownError:  # answered, then lost: only by a server that is told not to wait for its log
+            sys.stdout.write(f"lost {name}_{number}\n")
+            number, view = number + 1, None
         else:
             sys.stdout.write(f"sold {name}_{number}\n")
             number, view = number + 1, None
