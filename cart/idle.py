@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -25,9 +26,8 @@ SELECT id, user_id, content_version, last_activity_at, currency, value_minor
 """
 
 
-@dataclass(frozen=True, slots=True)
-class IdleCart:
-    """A customer's cart that nobody touched for a while."""
+class IdleCart(NamedTuple):
+    """A customer's cart that nobody touched for a while. A tuple: millions are made, in a quarter of the time."""
 
     record_id: int
     user_id: int
@@ -58,7 +58,7 @@ def list_idle(*, before: datetime, since: datetime, after: tuple[datetime, int],
     One query on a partial index; it costs the same wherever in the table it goes on.
     """
     params = {"before": before, "since": since, "after_at": after[0], "after_id": after[1], "limit": limit}
-    return tuple(IdleCart(*row) for row in prepared(IDLE, params))
+    return tuple(map(IdleCart._make, prepared(IDLE, params)))
 
 
 def lock_record(*, record_id: int) -> RecordedCart | None:

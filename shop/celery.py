@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
 from celery import Celery
 from celery.schedules import schedule
-from celery.signals import setup_logging, worker_before_create_process
+from celery.signals import setup_logging, worker_before_create_process, worker_process_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings.prod")
 
@@ -39,6 +40,12 @@ def _close_pools(**_: object) -> None:
         close_pool = getattr(connection, "close_pool", None)
         if close_pool is not None:
             close_pool()
+
+
+@worker_process_init.connect
+def _freeze_what_is_loaded(**_: object) -> None:
+    """Take what is loaded by now out of garbage collection: to walk all of it takes 65 ms amid a batch of carts."""
+    gc.freeze()
 
 
 def beat_schedule(*, sweep_seconds: int, dispatch_seconds: int, scan_seconds: int) -> dict[str, dict[str, Any]]:

@@ -47,6 +47,8 @@ def array_text(values: Iterable[int | bool | str | datetime]) -> str:
     items = list(values)
     if not items or isinstance(items[0], int):
         return "{" + ",".join(map(str, items)) + "}"
+    if isinstance(items[0], datetime):
+        return '{"' + '","'.join(map(str, items)) + '"}'
     quoted = (str(item).replace("\\", "\\\\").replace('"', '\\"') for item in items)
     return '{"' + '","'.join(quoted) + '"}'
 

@@ -7,6 +7,7 @@ is measured is the search, not how they came about.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import resource
@@ -136,6 +137,7 @@ def measure(*, carts: int) -> Figures:
     from notifications.services import handing  # noqa: PLC0415
 
     _prepare(carts)
+    gc.freeze()  # as a worker's process does
     before = _peak()
     enrolled, took, batches = _detect(is_sweep=False)
     grown = _peak() - before

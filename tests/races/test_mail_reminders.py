@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.db import connection
+from django.db import IntegrityError, connection
 
 from cart import idle
 from cart import services as carts
 from cart.models import CartRecord
 from cart.types import CartRef
-from notifications import services
+from notifications import selectors, services
 from notifications.models import Abandonment, Message
 from notifications.services import detecting, handing, reminding
 from shop.checkout import following
@@ -198,6 +198,53 @@ def test_what_is_known_of_a_batch_is_looked_up_by_key_and_never_read_whole() -> 
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "Seq Scan" not in plan
     assert {"one_event_per_cart_episode", "event_of_customer"} <= set(plan.split())
+
+
+def detect_beside_a_rival(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Detect two carts while another detector enrolls one of them between the look-up and the insertion."""
+    make_sku()
+    users = [make_customer(), make_customer()]
+    for user in users:
+        leave_cart(user)
+    campaign = make_campaign()
+    true_wishes = selectors.list_wishes
+
+    def come_first() -> None:
+        record = CartRecord.objects.get(user_id=users[0].pk)
+        Abandonment.objects.create(
+            cart_record_id=record.pk,
+            content_version=record.content_version,
+            user_id=record.user_id,
+            campaign=campaign,
+            variant=campaign.variants.get(),
+            is_holdout=False,
+            abandoned_at=record.last_activity_at,
+            enrolled_at=clock.now(),
+            currency="GBP",
+            value_minor=1,
+        )
+
+    def wishes(**given: Any) -> Any:
+        with running(come_first) as rival:
+            rival.result()
+        return true_wishes(**given)
+
+    monkeypatch.setattr(selectors, "list_wishes", wishes)
+    return services.detect(now=clock.now())
+
+
+def test_of_two_detectors_with_the_same_cart_one_enrolls_it_and_the_rest_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert detect_beside_a_rival(monkeypatch) == 1
+    assert Abandonment.objects.count() == 2
+    assert Message.objects.count() == 1
+
+
+def test_twin_without_a_second_try_that_leaves_out_what_is_there_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detecting, "_ENROLL_THE_REST", detecting._ENROLL)
+    with pytest.raises(IntegrityError):
+        detect_beside_a_rival(monkeypatch)
 
 
 def test_a_cart_that_stays_locked_holds_up_no_other_mail() -> None:
