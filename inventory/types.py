@@ -32,11 +32,12 @@ class ReleaseReason(StrEnum):
 class LaneState(StrEnum):
     """What has become of a request in the lane of a hot SKU."""
 
-    WAITING = "waiting"
     GRANTED = "granted"
     SHORT = "short"
     ELSEWHERE = "elsewhere"
-    """The owner has a reservation already: the plain way knows how to change it."""
+    """Only the plain way can decide it."""
+    BUSY = "busy"
+    """Others keep the hot SKU locked."""
 
 
 class StockEntryKind(StrEnum):

@@ -44,6 +44,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import TransactionTestCase
 
+from inventory.services import heating
 from shop.core import limits
 from shop.core import redis as redis_calls
 from shop.embedded import addresses, servers
@@ -103,9 +104,10 @@ def _is_short(item: pytest.Item) -> bool:
 @pytest.fixture(autouse=True)
 def _fresh_redis(request: pytest.FixtureRequest) -> None:
     """Empty the cart store and the cache before a test that may touch them."""
-    # What an earlier test did to a server is forgotten: neither circuit breaker nor limits stay at rest.
+    # What an earlier test did is forgotten: neither circuit breaker nor limits stay at rest, no SKU stays hot.
     redis_calls._breaker.cache_clear()
     limits._resting_until = 0.0
+    heating._known = (0.0, frozenset())
     names = {"db", "transactional_db", "client", "cart_redis", "clean_cache"}
     if names & set(request.fixturenames) or request.node.get_closest_marker("django_db"):
         _flush(settings.CART.redis_url)

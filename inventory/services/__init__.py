@@ -3,8 +3,8 @@
 from inventory.services.adjusting import adjust
 from inventory.services.ending import commit, release, release_owner, sweep
 from inventory.services.extending import pin, renew
+from inventory.services.heating import mark_hot, publish_hot
 from inventory.services.importing import adjust_many
-from inventory.services.lane import mark_hot, publish_hot
 from inventory.services.opening import change_location, open_location
 from inventory.services.pruning import prune_reservations
 from inventory.services.repairing import repair_drift

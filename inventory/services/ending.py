@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inventory.errors import ReservationExpiredError, StockBusyError
 from inventory.selectors import SWEEP, VIEW_COLUMNS, get_reservation, read_view
-from inventory.services.lane import clear_lanes, publish_hot
+from inventory.services.heating import publish_hot
 from inventory.types import ReservationState, ReservationView
 from shop.core.db import failures_named, statement
 
@@ -142,7 +142,7 @@ def release_owner(*, owner: str, cause: str) -> bool:
 def sweep(*, batch: int = 500) -> int:
     """End all overdue reservations, `batch` at a time, and give their units back; how many there were.
 
-    Requests that dead processes left in a lane go too, and all processes are told which SKUs are hot.
+    All processes are told which SKUs are hot.
     Two sweeps side by side share the work: what one has locked the other skips. Each batch is a transaction of its own.
     """
     total: int = 0
@@ -155,6 +155,5 @@ def sweep(*, batch: int = 500) -> int:
             if count < batch:
                 break
         statement(SWEPT, {"name": SWEEP, "moved": total})
-        clear_lanes()
         publish_hot()
     return total

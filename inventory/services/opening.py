@@ -15,8 +15,8 @@ STEP = 10
 """Between positions, so that one can be put between two."""
 
 # Everybody who moves units locks a stock item before writing a line: who has begun ends first, who comes later waits,
-# and then sees it. The mode has to wait for row locks too: the lane locks rows, writes its lines, and only then changes
-# counters, so a mode that waits for changes alone would let a location be opened in between.
+# and then sees it. The mode has to wait for row locks too: a repair locks a row, reads, and only then changes counters,
+# so a mode that waits for changes alone would let a location be opened in between.
 ALL_STOCK = "LOCK TABLE inventory_stockitem IN EXCLUSIVE MODE"
 OPEN = """
 INSERT INTO inventory_location (code, name, position, is_open)

@@ -14,7 +14,8 @@ from inventory.conf import conf
 from inventory.errors import InsufficientStockError, Shortage, StockBusyError
 from inventory.rules import sum_demands
 from inventory.selectors import availability
-from inventory.services.lane import find_lane, note_wait, pass_lane
+from inventory.services.heating import find_hot, note_wait
+from inventory.services.lane import pass_lane
 from inventory.types import ReservationState, ReservationView, StockDemand
 from shop.core.db import failures_named, statement
 from shop.core.errors import ErrorDetail
@@ -160,20 +161,20 @@ def reserve_ahead(*, demands: Sequence[StockDemand], owner: str) -> bool:
     (`release_owner`); if the caller dies, it ends like any other.
 
     :raises InsufficientStockError: as `reserve` does.
-    :raises StockBusyError: as `reserve` does, or if the lane is too long.
+    :raises StockBusyError: as `reserve` does, or if its turn in the lane does not come.
     """
-    if find_lane([demand.sku_id for demand in demands]) is None:
+    if not find_hot([demand.sku_id for demand in demands]):
         return False
     reserve(demands=demands, owner=owner)
     return True
 
 
 def _through_lane(params: dict[str, Any], wanted: tuple[StockDemand, ...]) -> ReservationView | None:
-    lane = None if connection.in_atomic_block else find_lane(params["sku_ids"])
-    if lane is None:
+    hot = () if connection.in_atomic_block else find_hot(params["sku_ids"])
+    if not hot:
         return None
     try:
-        return pass_lane(lane=lane, params=params, wanted=wanted)
+        return pass_lane(hot=hot, owner=params["owner"], demands=wanted, ttl_seconds=params["ttl_seconds"])
     except InsufficientStockError as short:
         raise _told(short, params["owner"]) from None
 

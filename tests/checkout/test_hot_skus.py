@@ -30,7 +30,7 @@ def lanes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def noted(**arguments: object) -> object:
         assert not transaction.get_connection().in_atomic_block
-        passed.append(str(arguments["lane"]))
+        passed.extend(arguments["hot"])  # type: ignore[arg-type]
         return through(**arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(reserving, "pass_lane", noted)

@@ -154,7 +154,7 @@ def test_each_end_is_one_statement(django_assert_num_queries: Any, lines: int) -
         inventory.commit(reservation_id=one.reservation_id)
     with django_assert_num_queries(1):
         inventory.release(reservation_id=two.reservation_id, cause="cancelled")
-    with django_assert_num_queries(4):  # and the note that it ran, the lanes, and which SKUs are hot
+    with django_assert_num_queries(3):  # and the note that it ran, and which SKUs are hot
         inventory.sweep()
 
     assert states()[three.reservation_id] == "expired"

@@ -91,6 +91,6 @@ def wait_until_blocked(*, rivals: int = 1, unless: Future[Any] | None = None) ->
             )
             if cursor.fetchone()[0] >= rivals or (unless is not None and unless.done()):
                 return
-            cursor.execute("SELECT pg_sleep(0.005)")
+            cursor.execute("SELECT pg_sleep(0.005), pg_stat_clear_snapshot()")  # in a transaction it is kept
     msg = f"{rivals} rivals do not wait for a lock"
     raise AssertionError(msg)

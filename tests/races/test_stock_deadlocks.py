@@ -14,7 +14,7 @@ from inventory import services as inventory
 from inventory.conf import conf
 from inventory.errors import InsufficientStockError
 from inventory.models import StockItem
-from inventory.services import lane, reserving
+from inventory.services import heating, reserving
 from inventory.types import StockDemand
 from shop.core import db
 from shop.core.errors import UnavailableError
@@ -93,7 +93,7 @@ def marking_waits_holding_the_last(settings: Settings) -> bool:
         StockItem.objects.select_for_update(nowait=True).get(pk=sku_id)
 
     with ExitStack() as later, held_open(lambda: lock("LAMP")):
-        marking = later.enter_context(running(lambda: lane.note_wait(["MUG", "LAMP"])))
+        marking = later.enter_context(running(lambda: heating.note_wait(["MUG", "LAMP"])))
         wait_until_blocked(unless=marking)
         assert not marking.done()
         try:
@@ -106,13 +106,12 @@ def marking_waits_holding_the_last(settings: Settings) -> bool:
 
 def test_marking_hot_skus_locks_them_in_order_too(settings: Settings) -> None:
     assert not marking_waits_holding_the_last(settings)
-    assert lane.find_lane(["LAMP"]) == "LAMP"
-    assert lane.find_lane(["MUG"]) == "MUG"
+    assert heating.find_hot(["MUG", "LAMP"]) == ("LAMP", "MUG")
 
 
 def test_twin_in_another_order_marking_waits_with_a_lock_that_others_take_later(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    assert "ORDER BY sku_id FOR UPDATE" in lane.WARM
-    monkeypatch.setattr(lane, "WARM", lane.WARM.replace("ORDER BY sku_id FOR", "ORDER BY sku_id DESC FOR"))
+    assert "ORDER BY sku_id FOR UPDATE" in heating.WARM
+    monkeypatch.setattr(heating, "WARM", heating.WARM.replace("ORDER BY sku_id FOR", "ORDER BY sku_id DESC FOR"))
     assert marking_waits_holding_the_last(settings)

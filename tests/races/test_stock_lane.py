@@ -1,11 +1,12 @@
-"""The lane of a hot SKU under rivals: exact at the last unit, in order of arrival, not stuck by a dead leader."""
+"""The lane of a hot SKU under rivals: exact at the last unit, in order of arrival, not stuck by a leader who fails."""
 
 from __future__ import annotations
 
 import importlib
+import time
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -14,27 +15,43 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from pytest_django import Settings
 
 from inventory import services as inventory
+from inventory.combining import Combiner
 from inventory.conf import conf
-from inventory.errors import InsufficientStockError, StockBusyError
-from inventory.models import LaneRequest, Reservation, StockItem
+from inventory.errors import InsufficientStockError
+from inventory.models import Reservation, StockItem
+from inventory.services import lane
 from inventory.types import ReservationView
 from shop.core.errors import UnavailableError
 from tests.inventory.helpers import assert_balanced, counters, demands, stock
-from tests.races.rivals import be_patient, held_open, meet, running, wait_until_blocked
+from tests.races.rivals import PATIENCE_SECONDS, be_patient, held_open, meet, wait_until_blocked
+from tests.races.test_stock_overselling import without_check
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
 RIVALS = 20
-DECIDE = importlib.import_module("inventory.migrations.0008_units_in_several_locations").DECIDE_IN_PLACES
-PASS = importlib.import_module("inventory.migrations.0006_lane_functions").PASS
-AGAIN = "EXIT WHEN the_state IS NOT NULL OR clock_timestamp() > until;"
-"""Else whoever waits tries to lead again."""
-GUARD = "WHERE w.quantity > coalesce((free->>w.sku_id)::int, 0)"
+TOGETHER = importlib.import_module("inventory.migrations.0010_requests_are_decided_together").TOGETHER
+ALL_AT_ONCE = "GROUP BY u.sku_id HAVING sum(u.quantity) > coalesce((free->>u.sku_id)::int, 0)"
+IN_ORDER = "GROUP BY q.number, q.owner, q.id ORDER BY q.number"
+PASSED_OVER = "ORDER BY s.sku_id FOR UPDATE SKIP LOCKED"
 
 
 @pytest.fixture(autouse=True)
-def _patient(settings: Settings) -> None:
+def _patient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.INVENTORY = replace(conf(), lane_wait_seconds=60)
+    monkeypatch.setattr(lane, "_lanes", {})
+
+
+@contextmanager
+def decided_by(changed: str) -> Iterator[None]:
+    """Let the database decide by another function while the block runs."""
+    assert changed != TOGETHER
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(changed.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(TOGETHER.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
 
 
 def heat(**units: int) -> None:
@@ -42,17 +59,18 @@ def heat(**units: int) -> None:
     inventory.mark_hot(sku_id="HOT", is_hot=True)
 
 
-def buy(number: int) -> list[ReservationView | Exception]:
-    answers: list[ReservationView | Exception] = []
-    for turn in range(200 // RIVALS):
-        try:
-            answers.append(inventory.reserve(demands=demands(HOT=1), owner=f"chk_{number}_{turn}"))
-        except (InsufficientStockError, IntegrityError) as refusal:
-            answers.append(refusal)
-    return answers
-
-
 def outcomes() -> Counter[str]:
+    """Let 200 buyers, 20 at once, come for one of HOT each."""
+
+    def buy(number: int) -> list[ReservationView | Exception]:
+        answers: list[ReservationView | Exception] = []
+        for turn in range(200 // RIVALS):
+            try:
+                answers.append(inventory.reserve(demands=demands(HOT=1), owner=f"chk_{number}_{turn}"))
+            except (InsufficientStockError, IntegrityError) as refusal:
+                answers.append(refusal)
+        return answers
+
     found: Counter[str] = Counter()
     for answers in meet(RIVALS, buy):
         assert isinstance(answers, list), answers
@@ -72,19 +90,22 @@ def one(owner: str, **quantities: int) -> str:
     return "reserved"
 
 
-@contextmanager
-def lane_held() -> Iterator[int]:
-    """Lead the lane without deciding, as a leader who is slow would."""
+def lock(sku_id: str) -> None:
+    StockItem.objects.select_for_update().get(pk=sku_id)
 
-    def lead() -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended('HOT', 4711)),"
-                " pg_advisory_xact_lock(hashtextextended('HOT', 4712))"
-            )
 
-    with held_open(lead) as pid:
-        yield pid
+def queue_up(pool: ThreadPoolExecutor, carts: Sequence[dict[str, int]]) -> list[Future[str]]:
+    """Let the first lead, and wait for a row that is locked; let the others queue up behind it, one after another."""
+    asked = [pool.submit(one, "chk_0", **carts[0])]
+    wait_until_blocked()
+    combiner = lane._lane("HOT")
+    for number, cart in enumerate(carts[1:], 1):
+        asked.append(pool.submit(one, f"chk_{number}", **cart))
+        until = time.monotonic() + PATIENCE_SECONDS
+        while len(combiner._waiting) < number:
+            assert time.monotonic() < until
+            time.sleep(0.002)
+    return asked
 
 
 def test_of_200_buyers_in_the_lane_one_gets_the_last_unit() -> None:
@@ -93,106 +114,121 @@ def test_of_200_buyers_in_the_lane_one_gets_the_last_unit() -> None:
     assert outcomes() == {"ReservationView": 1, "InsufficientStockError": 199}
 
     assert counters() == {"HOT": (1, 1)}
-    assert not LaneRequest.objects.exists()
     assert_balanced()
 
 
-def test_twin_that_grants_without_looking_is_stopped_by_the_check_alone() -> None:
+def test_twin_that_grants_without_looking_oversells() -> None:
     heat(HOT=1)
-    assert GUARD in DECIDE
-    careless = DECIDE.replace(GUARD, "WHERE false")
-    with connection.cursor() as cursor:
-        cursor.execute(careless)
-    try:
+    with without_check(), decided_by(TOGETHER.replace(ALL_AT_ONCE, "HAVING false")):
         found = outcomes()
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(DECIDE)
-
-    assert found["IntegrityError"] > 0
-    assert counters()["HOT"][1] <= 1
+        assert found["ReservationView"] > 1
+        assert counters()["HOT"][1] > 1
 
 
-def test_who_came_first_is_served_first_and_all_in_one_commit() -> None:
+def served() -> list[str]:
+    """Let seven queue up for four of HOT; the third wants more of COLD than there is."""
     heat(HOT=4, COLD=1)
     with ThreadPoolExecutor(8) as pool:
-        with lane_held():
-            answers = []
-            for number in range(1, 8):
-                # The third wants more of a cold SKU than there is: it steps back, and holds nothing up.
-                wanted = {"HOT": 1, "COLD": 2} if number == 3 else {"HOT": 1}
-                answers.append(pool.submit(one, f"chk_{number}", **wanted))
-                wait_until_blocked(rivals=number)
-        got = [answer.result(60) for answer in answers]
+        with held_open(lambda: lock("HOT")):
+            answers = queue_up(pool, [{"HOT": 1, "COLD": 2} if number == 2 else {"HOT": 1} for number in range(7)])
+        return [answer.result(PATIENCE_SECONDS) for answer in answers]
 
+
+def test_who_came_first_is_served_first_and_those_who_waited_in_one_commit() -> None:
     short = "InsufficientStockError"
-    assert got == ["reserved", "reserved", short, "reserved", "reserved", short, short]
+    assert served() == ["reserved", "reserved", short, "reserved", "reserved", short, short]
+
     assert counters() == {"HOT": (4, 4), "COLD": (1, 0)}
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(DISTINCT xmin::text), count(*) FROM inventory_reservation")
-        assert cursor.fetchone() == (1, 4)
+        assert cursor.fetchone() == (2, 4)  # the leader's own, and all who came meanwhile
     assert_balanced()
 
 
-def kill_a_leader() -> Counter[str]:
-    """Let six ask at once, and kill the one that decides while it waits for the stock row; say what each got."""
+def test_twin_decided_from_the_end_the_first_get_nothing() -> None:
+    with decided_by(TOGETHER.replace(IN_ORDER, f"{IN_ORDER} DESC")):
+        assert served()[1] == "InsufficientStockError"
+
+
+def kill_a_leader() -> list[str]:
+    """Let six ask at once, and end the session of the one that decides while it waits; say what each got."""
     heat(HOT=50)
     with ThreadPoolExecutor(6) as pool:
-        with held_open(lambda: list(StockItem.objects.select_for_update().filter(pk="HOT"))):
-            answers = [pool.submit(one, f"chk_{number}") for number in range(6)]
-            wait_until_blocked(rivals=6)
-            with connection.cursor() as cursor:  # the leader is the one that waits for the row
+        with held_open(lambda: lock("HOT")):
+            answers = queue_up(pool, [{"HOT": 1}] * 6)
+            with connection.cursor() as cursor:
                 cursor.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-                    " AND wait_event_type = 'Lock' AND wait_event <> 'advisory' AND query LIKE '%inventory_pass_lane%'"
+                    " AND wait_event_type = 'Lock' AND query LIKE '%inventory_reserve_together%'"
                 )
                 assert cursor.fetchall() == [(True,)]
-        return Counter(answer.result(60) for answer in answers)
+        return [answer.result(PATIENCE_SECONDS) for answer in answers]
 
 
-def test_a_leader_who_is_killed_leaves_the_lane_to_the_next_and_nothing_behind() -> None:
-    assert kill_a_leader() == {"reserved": 5, "UnavailableError": 1}
+def test_a_leader_whose_session_is_killed_leaves_the_lane_to_the_next_and_nothing_behind() -> None:
+    assert kill_a_leader() == ["UnavailableError"] + ["reserved"] * 5
 
-    # The dead leader's request stood in the lane as well: it may have been granted to nobody, which ends by its time.
-    assert Reservation.objects.count() in (5, 6)
+    assert Reservation.objects.count() == 5
     assert_balanced()
-    inventory.sweep()
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE inventory_lanerequest SET created_at = now() - interval '1 hour'")
-    inventory.sweep()
-    assert not LaneRequest.objects.exists()
 
 
-def test_twin_who_only_waits_for_the_leader_gets_nothing_when_it_dies() -> None:
-    assert AGAIN in PASS
-    with connection.cursor() as cursor:
-        cursor.execute(PASS.replace(AGAIN, "EXIT;").replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
-    try:
-        got = kill_a_leader()
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(PASS.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
+def test_twin_whose_followers_are_not_told_wait_in_vain(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.INVENTORY = replace(conf(), lane_wait_seconds=1)
 
-    assert got["reserved"] == 0
+    def careless(combiner: Combiner[object, object]) -> None:
+        batch, combiner._waiting = combiner._waiting, []
+        for turn, answer in zip(batch, combiner._ask_all([turn.question for turn in batch]), strict=True):
+            turn.answer = answer
+            turn.wake.set()
+        combiner._is_led = False
+
+    monkeypatch.setattr(Combiner, "_lead", careless)
+    assert kill_a_leader() == ["UnavailableError"] + ["StockBusyError"] * 5
 
 
-def test_a_lane_that_does_not_move_answers_busy_and_lets_the_request_out() -> None:
-    heat(HOT=5)
+def test_those_whose_leader_fails_amid_their_batch_ask_again_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    heat(HOT=50)
+    decide = lane.decide
 
-    def impatient() -> str:
-        with connection.cursor() as cursor:
-            cursor.execute("SET lock_timeout = '300ms'")
-        try:
-            inventory.reserve(demands=demands(HOT=1), owner="chk_1")
-        except StockBusyError:
-            return "busy"
-        return "reserved"
+    def lose_the_answer(requests: Sequence[lane._Request]) -> list[lane._Answer]:
+        answers = decide(requests)
+        if len(requests) > 1:
+            raise UnavailableError(retry_after_seconds=1)
+        return answers
 
-    with lane_held(), running(impatient) as answer:
-        assert answer.result(30) == "busy"
+    monkeypatch.setattr(lane, "decide", lose_the_answer)
+    with ThreadPoolExecutor(4) as pool:
+        with held_open(lambda: lock("HOT")):
+            answers = queue_up(pool, [{"HOT": 1}] * 4)
+        got = [answer.result(PATIENCE_SECONDS) for answer in answers]
 
-    assert not LaneRequest.objects.exists()
-    assert counters() == {"HOT": (5, 0)}
+    # What was committed is found by its owner; of the one who asked for all nobody knows, and it ends by its time.
+    assert got == ["reserved", "UnavailableError", "reserved", "reserved"]
+    assert counters() == {"HOT": (50, 4)}
+    assert_balanced()
+
+
+def with_a_cold_sku_locked(*, waits: bool = False) -> list[str]:
+    """Let three queue up; the second wants a cold SKU besides that somebody keeps locked for longer than they wait."""
+    heat(COLD=5, HOT=5)
+    with ThreadPoolExecutor(3) as pool, held_open(lambda: lock("COLD")):
+        with held_open(lambda: lock("HOT")):
+            answers = queue_up(pool, [{"HOT": 1}, {"COLD": 1, "HOT": 1}, {"HOT": 1}])
+        first = answers[0].result(PATIENCE_SECONDS)
+        wait_until_blocked()
+        wait([answers[2]], 0.3 if waits else PATIENCE_SECONDS)
+        return [first, *(answer.result() if answer.done() else "waits" for answer in answers[1:])]
+
+
+def test_a_cold_sku_that_is_locked_holds_up_nobody_else_in_the_lane() -> None:
+    assert with_a_cold_sku_locked() == ["reserved", "waits", "reserved"]
+    assert counters() == {"COLD": (5, 1), "HOT": (5, 3)}
+    assert_balanced()
+
+
+def test_twin_that_waits_for_cold_skus_too_holds_up_the_lane() -> None:
+    with decided_by(TOGETHER.replace(PASSED_OVER, "ORDER BY s.sku_id FOR UPDATE")):
+        assert with_a_cold_sku_locked(waits=True) == ["reserved", "waits", "waits"]
 
 
 def test_an_owner_who_asks_twice_at_once_has_one_reservation() -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -14,17 +15,13 @@ from pytest_django import Settings
 from inventory import services as inventory
 from inventory.conf import conf
 from inventory.errors import AdjustmentInvalidError
-from inventory.models import ReservationShare
-from inventory.services import opening
+from inventory.models import ReservationShare, StockItem
+from inventory.services import opening, repairing
 from inventory.types import ReservationView
 from tests.inventory.helpers import assert_balanced, counters, demands, shares, standing, stock
 from tests.races.rivals import be_patient, held_open, meet, running, wait_until_blocked
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
-
-
-STOP = 4_711_000
-"""The number of an advisory lock that nobody else takes."""
 
 
 @pytest.fixture(autouse=True)
@@ -166,72 +163,44 @@ def test_twin_opened_without_the_lock_the_unit_is_placed_nowhere(monkeypatch: py
         assert_balanced()
 
 
-@contextmanager
-def stopped_after_lines() -> Iterator[None]:
-    """Stop each session that has written reservation lines, as that statement ends, while the block runs."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            CREATE FUNCTION stop_here() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN PERFORM pg_advisory_xact_lock_shared({STOP}); RETURN NULL; END $$;
-            -- Triggers fire by name: this one after those that place the lines.
-            CREATE TRIGGER zz_stop AFTER INSERT ON inventory_reservationline EXECUTE FUNCTION stop_here();
-            SELECT pg_advisory_lock({STOP})
-            """
-        )
-        try:
-            yield
-        finally:
-            cursor.execute(f"SELECT pg_advisory_unlock({STOP})")
-
-
-@contextmanager
-def without_stops() -> Iterator[None]:
-    """Take out what `stopped_after_lines` put in once all who wait for it are through."""
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("DROP FUNCTION IF EXISTS stop_here() CASCADE")
-
-
-def open_amid_a_batch() -> None:
-    """Sell two of three mugs through the lane, and open the first location between its lines and its counters."""
+def open_amid_a_repair(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repair a counter that says five mugs instead of three; open the first location between reading and writing."""
     stock(MUG=3)
-    inventory.mark_hot(sku_id="MUG", is_hot=True)
+    StockItem.objects.update(on_hand=5)
+    told = repairing._told
 
     def open_patiently() -> None:
         be_patient()
         inventory.open_location(code="shop", name="Shop")
 
-    with without_stops(), ExitStack() as later:
-        with stopped_after_lines():
-            buyer = later.enter_context(running(lambda: inventory.reserve(demands=demands(MUG=2), owner="chk_1")))
-            wait_until_blocked()
+    with ExitStack() as later:
+
+        def open_in_between(*found: Any) -> str:
             opener = later.enter_context(running(open_patiently))
-            wait_until_blocked(rivals=2, unless=opener)
-        view = buyer.result(30)
-        opener.result(30)
-    inventory.commit(reservation_id=view.reservation_id)
+            wait_until_blocked(unless=opener)
+            return told(*found)
+
+        monkeypatch.setattr(repairing, "_told", open_in_between)
+        inventory.repair_drift(sku_id="MUG", by=None)
 
 
-def test_a_location_opened_amid_a_batch_of_the_lane_waits_for_its_end() -> None:
-    open_amid_a_batch()
+def test_a_location_opened_amid_a_repair_waits_for_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    open_amid_a_repair(monkeypatch)
 
-    assert standing() == {("MUG", "shop"): (1, 0)}
+    assert standing() == {("MUG", "shop"): (3, 0)}
     assert_balanced()
 
 
-def test_twin_opened_while_the_lane_has_only_locked_rows_a_sold_unit_stays_in_the_location(
+def test_twin_opened_while_others_have_only_locked_rows_it_takes_over_what_they_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Whoever changes stock is waited for; whoever has locked rows and will change them is not.
     monkeypatch.setattr(opening, "ALL_STOCK", "LOCK TABLE inventory_stockitem IN SHARE ROW EXCLUSIVE MODE")
 
-    open_amid_a_batch()
+    open_amid_a_repair(monkeypatch)
 
-    assert counters() == {"MUG": (1, 0)}
-    assert standing() == {("MUG", "shop"): (3, 0)}
+    assert counters() == {"MUG": (3, 0)}
+    assert standing() == {("MUG", "shop"): (5, 0)}
 
 
 @pytest.mark.usefixtures("_two_locations")

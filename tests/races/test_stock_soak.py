@@ -17,7 +17,7 @@ import pytest
 from django.db import connection
 
 from inventory import services as inventory
-from inventory.models import LaneRequest, Reservation, ReservationShare, StockEntry
+from inventory.models import Reservation, ReservationShare, StockEntry
 from inventory.places import list_place_drifts
 from inventory.watching import list_drifts
 from tests.conftest import RunningProcess, RunProcess
@@ -79,10 +79,6 @@ def test_after_a_storm_of_processes_the_books_balance(run_process: RunProcess) -
         inventory.release(reservation_id=reservation_id, cause="end of test")
     assert {reserved for _, reserved in counters().values()} == {0}
     assert_balanced()
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE inventory_lanerequest SET created_at = now() - interval '1 hour'")
-    inventory.sweep()
-    assert not LaneRequest.objects.exists()
 
 
 def opened(code: str) -> str:
