@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db.models import Min, Q
 from django.db.models.functions import Now
@@ -23,9 +24,42 @@ SELECT DISTINCT ON (user_id) user_id, is_granted FROM notifications_preference
  ORDER BY user_id, collected_at DESC, id DESC
 """
 
+_STANDING = """
+SELECT (SELECT p.is_granted FROM notifications_preference p
+         WHERE p.user_id = %(user_id)s AND p.topic = %(topic)s ORDER BY p.collected_at DESC, p.id DESC LIMIT 1),
+       EXISTS (SELECT 1 FROM notifications_suppression s
+                WHERE s.email_hash = ANY(%(hashes)s::text[])
+                  AND (s.expires_at IS NULL OR s.expires_at > statement_timestamp())),
+       EXISTS (SELECT 1 FROM notifications_abandonment a
+                WHERE a.user_id = %(user_id)s AND a.cooldown_range @> %(now)s::timestamptz
+                  AND a.id IS DISTINCT FROM %(event_id)s),
+       (SELECT count(*) FROM notifications_abandonment a JOIN notifications_message m ON m.abandonment_id = a.id
+         WHERE a.user_id = %(user_id)s AND a.cooldown_range IS NOT NULL AND m.due_at >= %(since)s
+           AND m.state = ANY(%(counted)s))
+"""
+CAP_TIME = timedelta(days=30)
+_COUNTED = [
+    state.value for state in (MessageState.SENDING, MessageState.SENT, MessageState.GHOST, MessageState.UNKNOWN)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is against a reminder to a customer at this address, as far as this app knows."""
+
+    wish: bool | None
+    """What they last said about reminders; None: nothing."""
+    is_suppressed: bool
+    is_cooling_down: bool
+    """Another event of theirs had its first mail lately."""
+    sent_lately: int
+    """Reminders (and ghosts) within 30 days."""
+
+
 __all__ = [
     "export_customer",
     "find_by_link",
+    "find_standing",
     "has_basis",
     "is_suppressed",
     "list_wishes",
@@ -48,6 +82,20 @@ def list_wishes(*, user_ids: Collection[int]) -> dict[int, bool]:
         return {}
     params = {"user_ids": array_text(user_ids), "topic": Topic.CART_REMINDER.value}
     return dict(rows(_NEWEST, params))
+
+
+def find_standing(*, user_id: int | None, hashes: Collection[str], event_id: int | None, now: datetime) -> Standing:
+    """Tell what is against a reminder; the cool-down of the event itself is none. One query."""
+    params = {
+        "user_id": user_id,
+        "topic": Topic.CART_REMINDER.value,
+        "hashes": list(hashes),
+        "event_id": event_id,
+        "now": now,
+        "since": now - CAP_TIME,
+        "counted": _COUNTED,
+    }
+    return Standing(*rows(_STANDING, params)[0])
 
 
 def is_suppressed(*, hashes: Collection[str]) -> bool:

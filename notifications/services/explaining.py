@@ -36,7 +36,7 @@ def explain(*, campaign: Campaign, user_id: int, now: datetime) -> Explanation |
     record = idle.find_recorded(user_id=user_id)
     if record is None:
         return None
-    around = judging.look_around(user_id=user_id, lines=record.lines, now=now)
+    around = judging.look_around(user_ids=[user_id], now=now)[user_id]
     case = judging.gather(
         campaign=campaign, record=record, around=around, now=now, abandoned_at=record.last_activity_at
     )

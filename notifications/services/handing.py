@@ -61,7 +61,7 @@ def claim(*, kind: MessageKind, token: uuid.UUID, now: datetime, limit: int = BA
     claimed = claim_ids(kind=kind, token=token, now=now, limit=limit)
     if not claimed:
         return []
-    found = Message.objects.select_related("step__variant__campaign").filter(pk__in=claimed)
+    found = Message.objects.select_related("step__variant__campaign", "abandonment").filter(pk__in=claimed)
     return list(found.order_by("due_at", "id"))
 
 

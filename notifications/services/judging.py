@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from cart import selectors as carts
 from cart.idle import RecordedCart
 from cart.offers import Offers, list_offers
-from cart.types import Cart, CartLine, CartRef
+from cart.types import Cart, CartRef
 from notifications import links, rules, selectors
 from notifications.conf import conf
 from notifications.models import Abandonment, Campaign, Message
 from notifications.rules import Facts
-from notifications.types import MessageState, ReminderLine
+from notifications.types import ReminderLine
 from shop.accounts import selectors as accounts
 from shop.accounts.selectors import Contact
 from shop.checkout import following
-from shop.checkout.following import BuyerProfile
+from shop.checkout.following import BuyerProfile, Doings
 from shop.core import money
 from shop.core.money import Money
 
-CAP_TIME = timedelta(days=30)
-_COUNTED = (
-    MessageState.SENDING.value,
-    MessageState.SENT.value,
-    MessageState.GHOST.value,
-    MessageState.UNKNOWN.value,
-)
+_NOTHING = Doings(has_ordered=False, has_live_checkout=False, bought=frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +43,24 @@ class Case:
     lines: tuple[ReminderLine, ...]
 
 
-def look_around(*, user_id: int, lines: Sequence[CartLine], now: datetime) -> Around:
-    """Read what needs no lock."""
-    live = carts.get_cart(ref=CartRef("u", str(user_id)))
-    return Around(
-        live=live,
-        contact=accounts.find_contact(user_id=user_id),
-        profile=following.profile_of(user_id=user_id),
-        offers=list_offers(sku_ids={line.sku_id for line in lines}, now=now, code=live.currency),
-    )
+def look_around(*, user_ids: Sequence[int], now: datetime) -> dict[int, Around]:
+    """Read what needs no lock, for several customers at once: a few queries, and their carts of Redis."""
+    live = {user_id: carts.get_cart(ref=CartRef("u", str(user_id))) for user_id in user_ids}
+    contacts, profiles = accounts.list_contacts(user_ids=user_ids), following.list_profiles(user_ids=user_ids)
+    offers = {
+        currency: list_offers(
+            sku_ids={line.sku_id for cart in live.values() if cart.currency == currency for line in cart.lines},
+            now=now,
+            code=currency,
+        )
+        for currency in sorted({cart.currency for cart in live.values()})
+    }
+    return {
+        user_id: Around(
+            live=cart, contact=contacts.get(user_id), profile=profiles[user_id], offers=offers[cart.currency]
+        )
+        for user_id, cart in live.items()
+    }
 
 
 def gather(
@@ -76,8 +79,24 @@ def gather(
     """
     contact, user_id = around.contact, record.user_id if record else (event.user_id if event else None)
     email = contact.email if contact else ""
-    lines = sellable_lines(record, around, email=email) if record else ()
-    wish = selectors.list_wishes(user_ids=[user_id]).get(user_id) if user_id is not None else None
+    doings = (
+        following.find_doings(
+            user_id=user_id,
+            email=email,
+            since=abandoned_at,
+            lines={line.sku_id: line.added_at for line in record.lines} if record else {},
+            now=now,
+        )
+        if user_id is not None
+        else _NOTHING
+    )
+    lines = _sellable_lines(record, around, bought=doings.bought) if record else ()
+    told = selectors.find_standing(
+        user_id=user_id,
+        hashes=links.address_hashes(email) if email else (),
+        event_id=event.pk if event else None,
+        now=now,
+    )
     is_first = message is None or message.step_no == 1
     loud_at = rules.next_loud_moment_in_all(
         now,
@@ -97,20 +116,19 @@ def gather(
         has_newer_live_cart=(
             not around.live.is_copy and record is not None and around.live.content_version > record.content_version
         ),
-        has_ordered_since=user_id is not None
-        and following.has_ordered_since(user_id=user_id, email=email, since=abandoned_at),
-        has_live_checkout=user_id is not None and following.has_live_checkout(user_id=user_id, now=now),
+        has_ordered_since=doings.has_ordered,
+        has_live_checkout=doings.has_live_checkout,
         is_staff=contact is not None and contact.is_staff,
         is_active=contact is not None and contact.is_active,
         has_address=bool(email),
         is_verified=contact is not None and contact.is_verified,
-        is_suppressed=bool(email) and selectors.is_suppressed(hashes=links.address_hashes(email)),
-        is_opted_out=wish is False,
-        has_basis=selectors.has_basis(around.profile, wish=wish),
+        is_suppressed=told.is_suppressed,
+        is_opted_out=told.wish is False,
+        has_basis=selectors.has_basis(around.profile, wish=told.wish),
         is_event_new=None if event or record is None else not _is_known(record),
         has_open_event=None if event else _has_open_event(user_id),
-        is_cooling_down=_is_cooling_down(user_id, now, event) if is_first else None,
-        has_reached_cap=_sent_lately(user_id, now) >= conf().max_a_month if is_first else None,
+        is_cooling_down=told.is_cooling_down if is_first else None,
+        has_reached_cap=told.sent_lately >= conf().max_a_month if is_first else None,
         loud_at=loud_at,
         sellable_lines=len(lines),
         is_large_enough=record is not None and record.value_minor >= campaign.minimum_minor,
@@ -119,21 +137,12 @@ def gather(
     return Case(facts=facts, lines=lines)
 
 
-def sellable_lines(record: RecordedCart, around: Around, *, email: str) -> tuple[ReminderLine, ...]:
+def _sellable_lines(record: RecordedCart, around: Around, *, bought: Collection[str]) -> tuple[ReminderLine, ...]:
     """List what can be bought now: without lines bought since they were added, quantities cut to the stock."""
-    if not record.lines or record.user_id is None:
-        return ()
-    bought = following.list_bought(
-        user_id=record.user_id,
-        email=email,
-        sku_ids=[line.sku_id for line in record.lines],
-        since=min(line.added_at for line in record.lines),
-    )
     offers, kept = around.offers, []
     for line in record.lines:
-        at = bought.get(line.sku_id)
         quantity = min(line.quantity, offers.available(line.sku_id))
-        if (at is not None and at >= line.added_at) or not offers.is_sold(line.sku_id) or quantity < 1:
+        if line.sku_id in bought or not offers.is_sold(line.sku_id) or quantity < 1:
             continue
         kept.append(
             ReminderLine(
@@ -163,17 +172,3 @@ def _is_known(record: RecordedCart) -> bool:
 
 def _has_open_event(user_id: int | None) -> bool:
     return Abandonment.objects.filter(user_id=user_id, closed_at__isnull=True).exists()
-
-
-def _is_cooling_down(user_id: int | None, now: datetime, event: Abandonment | None) -> bool:
-    others = Abandonment.objects.filter(user_id=user_id, cooldown_range__contains=now)
-    return (others.exclude(pk=event.pk) if event else others).exists()
-
-
-def _sent_lately(user_id: int | None, now: datetime) -> int:
-    return Message.objects.filter(
-        abandonment__user_id=user_id,
-        abandonment__cooldown_range__isnull=False,
-        due_at__gte=now - CAP_TIME,
-        state__in=_COUNTED,
-    ).count()

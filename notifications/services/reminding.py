@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,7 +27,7 @@ from notifications.services.detecting import is_behind
 from notifications.services.granting import Offered
 from notifications.services.judging import Around, Case
 from notifications.types import EventState, MessageKind, MessageState
-from shop.core.db import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, sqlstate
+from shop.core.db import DEADLOCK_DETECTED, EXCLUSION_VIOLATION, LOCK_NOT_AVAILABLE, sqlstate
 from shop.core.privacy import mask
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,8 @@ BUDGET_SECONDS = 30
 WAIT, MOVE = timedelta(minutes=1), timedelta(minutes=30)
 MARGIN = timedelta(minutes=1)
 """A mail is begun only while so much of the lease is left."""
+LOOK = 10
+"""Of so many customers at once is read what needs no lock: it is soon looked at, even if the mail server is slow."""
 _BUYER_CAME = ("order_since",)
 
 
@@ -84,16 +87,22 @@ def _send_batch(server: BaseEmailBackend, limit: int, now: datetime) -> int | No
     """Claim and send so many at most; tell how many went, None if nothing is left or the mail server is not there."""
     token, sent = uuid.uuid4(), 0
     claimed = handing.claim(kind=MessageKind.RECOVERY, token=token, now=now, limit=limit)
-    for message in claimed:
-        outcome = _send(message, token, server, now)
-        if outcome is None:
-            handing.put_off_rest(token, now)
-            return None
-        sent += outcome
+    for begin in range(0, len(claimed), LOOK):
+        some = claimed[begin : begin + LOOK]
+        theirs = {message.abandonment.user_id for message in some if message.abandonment}
+        around = judging.look_around(user_ids=sorted(one for one in theirs if one is not None), now=now)
+        for message in some:
+            outcome = _send(message, token, around, server, now)
+            if outcome is None:
+                handing.put_off_rest(token, now)
+                return None
+            sent += outcome
     return sent if claimed else None
 
 
-def _send(message: Message, token: uuid.UUID, server: BaseEmailBackend, now: datetime) -> bool | None:
+def _send(
+    message: Message, token: uuid.UUID, around: Mapping[int, Around], server: BaseEmailBackend, now: datetime
+) -> bool | None:
     """Send one claimed reminder; tell whether it went, None if the mail server is not there."""
     try:
         server.open()
@@ -101,7 +110,7 @@ def _send(message: Message, token: uuid.UUID, server: BaseEmailBackend, now: dat
         log.warning("mail_server_not_there", error=type(error).__name__)
         return None
     try:
-        passed = _pass_gates(message, token, now)
+        passed = _pass_gates(message, token, around, now)
     except OperationalError as error:
         if sqlstate(error) not in (LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED):
             raise
@@ -126,60 +135,66 @@ def _send(message: Message, token: uuid.UUID, server: BaseEmailBackend, now: dat
     return handing.hand_over(message, token, envelope, server, now)
 
 
-def _pass_gates(message: Message, token: uuid.UUID, now: datetime) -> _Passed | None:
+def _pass_gates(message: Message, token: uuid.UUID, all_around: Mapping[int, Around], now: datetime) -> _Passed | None:
     """Judge a message and commit what follows; give what its mail needs if it may go."""
-    event = Abandonment.objects.get(messages=message)
+    event = _event_of(message)
     if event.user_id is None:
         _cancel(message, token, event, "customer_inactive", now)
         return None
-    seen = idle.find_recorded(user_id=event.user_id)
-    around = judging.look_around(user_id=event.user_id, lines=seen.lines if seen else (), now=now)
+    around = all_around[event.user_id]
     if around.live.is_copy:  # Redis cannot say whether somebody came back
         _wait(message, token, "carts_unavailable", due_at=now + WAIT, late_by=timedelta())
         return None
-    with transaction.atomic(durable=not connection.in_atomic_block):
-        # In this order, and before anything else: an order locks the cart's record first, too.
-        record = idle.lock_record(record_id=event.cart_record_id)
-        event = (
-            Abandonment.objects.select_related("campaign").select_for_update(no_key=True, of=("self",)).get(pk=event.pk)
-        )
-        mine = Message.objects.select_for_update(no_key=True).filter(
+    try:
+        with transaction.atomic(durable=not connection.in_atomic_block):
+            return _judge(message, token, event, around, now)
+    except IntegrityError as error:
+        if sqlstate(error) != EXCLUSION_VIOLATION:
+            raise
+        # Another event of theirs took the cool-down after it was looked for.
+        _cancel(message, token, event, "cooldown", now)
+        return None
+
+
+def _judge(message: Message, token: uuid.UUID, event: Abandonment, around: Around, now: datetime) -> _Passed | None:
+    # In this order, and before anything else: an order locks the cart's record first, too.
+    record = idle.lock_record(record_id=event.cart_record_id)
+    held = (
+        Message.objects.select_related("abandonment__campaign")
+        .select_for_update(no_key=True, of=("abandonment", "self"))
+        .filter(
             pk=message.pk,
+            abandonment__enrolled_at=event.enrolled_at,  # a true join: what may be missing cannot be locked
             state=MessageState.CLAIMED.value,
             claim_token=token,
             lease_until__gt=Now() + MARGIN,
         )
-        if not mine.exists():
-            return None  # the lease is over, or another worker has it
-        case = judging.gather(
-            campaign=event.campaign,
-            record=record,
-            around=around,
-            now=now,
-            abandoned_at=event.abandoned_at,
-            event=event,
-            message=message,
-        )
-        said = rules.evaluate(case.facts)
-        if said.outcome is Outcome.PASS and message.step_no == 1 and not _take_cooldown(event):
-            said = Judgment("cooldown", Outcome.CANCEL, "cooldown")
-        if said.outcome is not Outcome.PASS:
-            _hold_back(message, token, event, said, case, now)
-            return None
-        return _let_go(message, token, event, record, passed=_Passed(case, around), now=now)
+        .first()
+    )
+    if held is None:
+        return None  # the lease is over, or another worker has it
+    event = _event_of(held)
+    case = judging.gather(
+        campaign=event.campaign,
+        record=record,
+        around=around,
+        now=now,
+        abandoned_at=event.abandoned_at,
+        event=event,
+        message=message,
+    )
+    said = rules.evaluate(case.facts)
+    if said.outcome is not Outcome.PASS:
+        _hold_back(message, token, event, said, case, now)
+        return None
+    return _let_go(message, token, event, record, passed=_Passed(case, around), now=now)
 
 
-def _take_cooldown(event: Abandonment) -> bool:
-    """Take the customer's cool-down for this event; False if another event of theirs has it."""
-    if event.cooldown_range is not None:
-        return True
-    begins = event.enrolled_at
-    try:
-        with transaction.atomic():
-            Abandonment.objects.filter(pk=event.pk).update(cooldown_range=(begins, begins + event.campaign.cooldown))
-    except IntegrityError:
-        return False
-    return True
+def _event_of(message: Message) -> Abandonment:
+    if message.abandonment is None:
+        msg = "a reminder has an event"
+        raise ValueError(msg)
+    return message.abandonment
 
 
 def _hold_back(
@@ -229,9 +244,15 @@ def _let_go(
     passed: _Passed,
     now: datetime,
 ) -> _Passed | None:
-    """Write down that the message goes from here on; a ghost has gone already."""
+    """Write down that the message goes from here on; a ghost has gone already.
+
+    :raises IntegrityError: if another event of the customer has the cool-down that the first mail takes.
+    """
+    if message.step_no == 1 and event.cooldown_range is None:
+        event.cooldown_range = (event.enrolled_at, event.enrolled_at + event.campaign.cooldown)
     if event.snapshot is None and record is not None:
-        Abandonment.objects.filter(pk=event.pk).update(snapshot=_snapshot(record))
+        event.snapshot = _snapshot(record)
+    event.save(update_fields=["cooldown_range", "snapshot"])
     mine = Message.objects.filter(pk=message.pk, state=MessageState.CLAIMED.value, claim_token=token)
     if event.is_holdout:
         mine.update(state=MessageState.GHOST.value, reason="", claim_token=None, lease_until=None)

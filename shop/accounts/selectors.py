@@ -32,12 +32,17 @@ class Contact:
 
 def find_contact(*, user_id: int) -> Contact | None:
     """Look a customer up; None if there is none (any more)."""
-    return _find(Q(pk=user_id))
+    return list_contacts(user_ids=[user_id]).get(user_id)
+
+
+def list_contacts(*, user_ids: Collection[int]) -> dict[int, Contact]:
+    """Look customers up; who does not exist (any more) is absent. One query."""
+    return {contact.user_id: contact for contact in _list(Q(pk__in=user_ids))}
 
 
 def find_contact_by_email(*, email: str) -> Contact | None:
     """Look a customer up by mail address, in any case; None if there is none."""
-    return _find(Q(email__iexact=email.strip())) if "\x00" not in email else None
+    return next(iter(_list(Q(email__iexact=email.strip()))), None) if "\x00" not in email else None
 
 
 def export_customer(*, user_id: int) -> dict[str, Any]:
@@ -62,16 +67,16 @@ def list_not_customers(*, user_ids: Collection[int]) -> dict[int, bool]:
     return dict(rows(_NOT_CUSTOMERS, {"user_ids": array_text(user_ids)}))
 
 
-def _find(condition: Q) -> Contact | None:
+def _list(condition: Q) -> list[Contact]:
     verified = EmailAddress.objects.filter(user=OuterRef("pk"), email__iexact=OuterRef("email"), verified=True)
-    user = User.objects.filter(condition).annotate(is_verified=Exists(verified)).first()
-    if user is None:
-        return None
-    return Contact(
-        user_id=user.pk,
-        email=user.email,
-        first_name=user.first_name,
-        is_active=user.is_active,
-        is_staff=user.is_staff,
-        is_verified=user.is_verified,
-    )
+    return [
+        Contact(
+            user_id=user.pk,
+            email=user.email,
+            first_name=user.first_name,
+            is_active=user.is_active,
+            is_staff=user.is_staff,
+            is_verified=user.is_verified,
+        )
+        for user in User.objects.filter(condition).annotate(is_verified=Exists(verified)).order_by("pk")
+    ]

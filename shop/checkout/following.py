@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
-
-from shop.checkout.models import Checkout, Order, OrderLine
 from shop.checkout.types import CheckoutState
 from shop.core.db import array_text, rows
 
@@ -27,6 +24,43 @@ SELECT number, placed_at, owner, user_id, total_minor, currency FROM checkout_or
  WHERE (placed_at, number) > (%(since)s, %(after)s)
  ORDER BY placed_at, number LIMIT %(limit)s
 """
+
+
+# Both halves by their index. The email is compared as the index `order_by_mail` has it.
+_DOINGS = """
+WITH mine AS MATERIALIZED (
+       SELECT number, placed_at FROM checkout_order WHERE owner = %(owner)s AND placed_at >= %(begin)s
+        UNION
+       SELECT number, placed_at FROM checkout_order
+        WHERE %(email)s <> '' AND upper(email) = upper(%(email)s) AND placed_at >= %(begin)s)
+SELECT NULL, (SELECT max(placed_at) FROM mine),
+       EXISTS (SELECT 1 FROM checkout_checkout c
+                WHERE c.user_id = %(user_id)s AND c.state = ANY(%(states)s)
+                  AND (c.state = %(paying)s OR c.updated_at >= %(fresh)s))
+ UNION ALL
+SELECT l.sku_id, max(m.placed_at), false FROM mine m JOIN checkout_orderline l ON l.order_id = m.number
+ WHERE l.sku_id = ANY(%(sku_ids)s) GROUP BY 1
+"""
+
+_PROFILES = """
+SELECT u.id, coalesce(l.address ->> 'country', ''), coalesce(l.language, ''),
+       EXISTS (SELECT 1 FROM checkout_checkout c WHERE c.user_id = u.id AND c.consent_reminders)
+  FROM unnest(%(user_ids)s::bigint[]) AS u(id)
+  LEFT JOIN LATERAL (SELECT c.address, c.language FROM checkout_checkout c
+                      WHERE c.user_id = u.id AND c.address <> '{}'
+                      ORDER BY c.created_at DESC LIMIT 1) l ON true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Doings:
+    """What somebody has done since a cart was left."""
+
+    has_ordered: bool
+    has_live_checkout: bool
+    """They are paying, or were busy with a checkout within the last hour."""
+    bought: frozenset[str]
+    """SKUs ordered since they were put into the cart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,41 +98,44 @@ def list_placed(*, since: datetime, after: str, limit: int) -> tuple[PlacedOrder
     return tuple(PlacedOrder(*row) for row in rows(_PLACED, {"since": since, "after": after, "limit": limit}))
 
 
-def has_ordered_since(*, user_id: int, email: str, since: datetime) -> bool:
-    """Tell whether somebody has ordered since then, signed in or as a guest with the same mail address."""
-    return _orders_of(user_id, email).filter(placed_at__gte=since).exists()
+def find_doings(*, user_id: int, email: str, since: datetime, lines: Mapping[str, datetime], now: datetime) -> Doings:
+    """Tell what somebody has done since then, signed in or as a guest with the same mail address (one query).
 
-
-def list_bought(*, user_id: int, email: str, sku_ids: Collection[str], since: datetime) -> dict[str, datetime]:
-    """Tell when each of these SKUs was last ordered, signed in or as a guest, if it was since then."""
-    bought = (
-        OrderLine.objects.filter(order__in=_orders_of(user_id, email).filter(placed_at__gte=since), sku_id__in=sku_ids)
-        .order_by("order__placed_at")
-        .values_list("sku_id", "order__placed_at")
+    `lines`: SKUs and since when each is in the cart.
+    """
+    params = {
+        "user_id": user_id,
+        "owner": f"u:{user_id}",
+        "email": email,
+        "since": since,
+        "begin": min([since, *lines.values()]),
+        "sku_ids": list(lines),
+        "states": [CheckoutState.PAYING.value, CheckoutState.OPEN.value],
+        "paying": CheckoutState.PAYING.value,
+        "fresh": now - FRESH,
+    }
+    found = rows(_DOINGS, params)
+    ordered, is_checking_out = next((row[1], row[2]) for row in found if row[0] is None)
+    bought = {sku_id: at for sku_id, at, _ in found if sku_id is not None}
+    return Doings(
+        has_ordered=ordered is not None and ordered >= since,
+        has_live_checkout=is_checking_out,
+        bought=frozenset(sku_id for sku_id, at in bought.items() if at >= lines[sku_id]),
     )
-    return dict(bought)
 
 
-def has_live_checkout(*, user_id: int, now: datetime) -> bool:
-    """Tell whether a customer is paying, or was busy with a checkout within the last hour."""
-    mine = Checkout.objects.filter(user_id=user_id)
-    return mine.filter(
-        Q(state=CheckoutState.PAYING.value) | Q(state=CheckoutState.OPEN.value, updated_at__gte=now - FRESH)
-    ).exists()
+def list_profiles(*, user_ids: Collection[int]) -> dict[int, BuyerProfile]:
+    """Tell what customers' last checkouts say of country and language, and whether any asked for reminders (one query).
+
+    Each id is in the answer.
+    """
+    found = rows(_PROFILES, {"user_ids": array_text(user_ids)}) if user_ids else ()
+    return {
+        user_id: BuyerProfile(country=country, language=language, has_consented=consented)
+        for user_id, country, language, consented in found
+    }
 
 
 def profile_of(*, user_id: int) -> BuyerProfile:
-    """Tell what a customer's last checkout says of country and language, and whether any asked for reminders."""
-    mine = Checkout.objects.filter(user_id=user_id)
-    last = mine.exclude(address={}).order_by("-created_at").values_list("address", "language").first()
-    address, language = last or ({}, "")
-    return BuyerProfile(
-        country=str(address.get("country", "")),
-        language=language,
-        has_consented=mine.filter(consent_reminders=True).exists(),
-    )
-
-
-def _orders_of(user_id: int, email: str) -> QuerySet[Order]:
-    owner = Q(owner=f"u:{user_id}")
-    return Order.objects.filter(owner | Q(email__iexact=email) if email else owner)
+    """Tell of one customer what `list_profiles` tells."""
+    return list_profiles(user_ids=[user_id])[user_id]

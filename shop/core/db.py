@@ -29,6 +29,7 @@ DOWN_RETRY_SECONDS = 5
 SERIALIZATION_FAILURE = "40001"
 DEADLOCK_DETECTED = "40P01"
 LOCK_NOT_AVAILABLE = "55P03"
+EXCLUSION_VIOLATION = "23P01"
 
 
 def rows(sql: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 import pgtrigger
 import pytest
 from django.core import mail
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
+from cart import selectors as carts_read
 from cart import services as carts
 from cart.models import CartRecord
 from cart.types import CartRef
@@ -223,6 +225,29 @@ def test_a_cart_of_which_nothing_can_be_bought_is_not_mailed() -> None:
     assert reason() == "nothing_sellable"
 
 
+def statements_for(reminders: int) -> int:
+    """Send so many reminders in one batch; tell how many statements that took."""
+    for _ in range(reminders):
+        user = make_customer()
+        leave_cart(user)
+        carts_read.get_cart(ref=CartRef("u", str(user.pk)))  # Redis has it, as it has all carts that are not old
+    services.detect(now=clock.now())
+    with CaptureQueriesContext(connection) as queries:
+        assert services.send_reminders(now=clock.now()) == reminders
+    return len(queries)
+
+
+def test_a_reminder_costs_nine_statements_and_a_batch_of_them_eleven() -> None:
+    make_sku()
+    make_campaign()
+    one, four = statements_for(1), statements_for(4)
+    # Begin, lock the cart, lock event and message, what the customer did, what speaks against it, the cool-down,
+    # `sending`, commit; `sent`.
+    assert (four - one) / 3 == 9
+    # What dead workers hold, what is due (twice), tokens (2), claim, read, contacts, profiles, cards, stock.
+    assert one - 9 == 11
+
+
 def test_the_hold_out_gets_ghosts_that_pass_the_same_gates_and_no_mail() -> None:
     make_sku()
     leave_cart(make_customer())
@@ -243,7 +268,8 @@ def test_quiet_hours_move_the_mail_and_the_time_after_which_it_is_too_late(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, country: str, zone: str
 ) -> None:
     settings.NOTIFICATIONS = dataclasses.replace(settings.NOTIFICATIONS, default_time_zone="UTC")
-    monkeypatch.setattr(following, "profile_of", lambda **_: following.BuyerProfile(country=country))
+    profile = following.BuyerProfile(country=country)
+    monkeypatch.setattr(following, "list_profiles", lambda *, user_ids: dict.fromkeys(user_ids, profile))
     make_sku()
     leave_cart(make_customer())
     now = clock.now()

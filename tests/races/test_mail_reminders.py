@@ -68,13 +68,13 @@ def test_twin_without_claim_and_mark_mails_many_times(monkeypatch: pytest.Monkey
     true_gates = reminding._pass_gates
     all_have_claimed, has_met = threading.Barrier(WORKERS), threading.local()
 
-    def pass_gates(message: Message, token: Any, at: Any) -> Any:
+    def pass_gates(message: Message, token: Any, around: Any, at: Any) -> Any:
         if not hasattr(has_met, "once"):
             has_met.once = True
             with suppress(threading.BrokenBarrierError):
                 all_have_claimed.wait(3)
         Message.objects.filter(pk=message.pk).exclude(state="sent").update(state="claimed", claim_token=token)
-        return true_gates(message, token, at)
+        return true_gates(message, token, around, at)
 
     monkeypatch.setattr(reminding, "_pass_gates", pass_gates)
     meet(WORKERS, lambda _: services.send_reminders(now=now))
@@ -155,7 +155,8 @@ def test_a_whole_purchase_between_the_gates_facts_and_the_lock_is_seen(monkeypat
     assert mail.outbox == []
     message = Message.objects.get(kind="recovery")
     assert message.reason in ("order_since", "cart_empty", "cart_changed")
-    assert following.has_ordered_since(user_id=user.pk, email="", since=clock.now() - timedelta(hours=1))
+    hour_ago = clock.now() - timedelta(hours=1)
+    assert following.list_buyers_since(pairs=[(user.pk, hour_ago)]) == {user.pk}
 
 
 def test_the_scan_goes_by_its_index_wherever_it_is() -> None:
