@@ -22,7 +22,7 @@ REHEARSAL := env DJANGO_SETTINGS_MODULE=shop.settings.prod STAGING=true SECRET_K
   NOTIFICATIONS_PEPPERS=rehearsal NOTIFICATIONS_POSTAL_ADDRESS='1 High Street, London' $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format schema bench migrate shell lock clean
+.PHONY: help setup demo test lint format schema messages bench migrate shell lock clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk 'BEGIN {FS = ":.*## "} {printf "  make %-10s %s\n", $$1, $$2}'
@@ -59,6 +59,15 @@ format: setup ## rewrite Python in the house format
 
 schema: setup ## write docs/openapi.yaml from the code
 	@$(OFFLINE) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
+# Staff's pages are in English alone: their texts are left out.
+NOT_FOR_SHOPPERS := tests/* var/* */admin/* */admin.py */models/* */models.py */management/* */migrations/* */conf.py shop/watch/* shop/personal/* .venv/*
+messages: setup ## gather what shoppers read into locale/, for translation, and compile it (needs GNU gettext)
+	@command -v xgettext >/dev/null || { echo "make messages needs GNU gettext (Debian: gettext)"; exit 1; }
+	@DJANGO_SETTINGS_MODULE=shop.settings.test $(BIN)/python manage.py makemessages --all --no-wrap --add-location file --no-obsolete \
+	  $(foreach path,$(NOT_FOR_SHOPPERS),--ignore '$(path)')
+	@sed -i.was "/^\"POT-Creation-Date/d" locale/*/LC_MESSAGES/django.po && rm locale/*/LC_MESSAGES/django.po.was
+	@$(BIN)/pybabel compile --directory locale --domain django --statistics
 
 bench: setup ## measure against a floor in one run, write docs/benchmarks.md (needs wrk)
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from shop import health
+from shop.accounts.web.language import LanguageView
 from shop.api.fallback import nothing_here
 from shop.personal.pages import customer_data
 from shop.watch.metrics import metrics
@@ -22,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/personal/<int:user_id>/", admin.site.admin_view(customer_data), name="customer_data"),
     path("admin/", admin.site.urls),
     path("", include("notifications.web.urls")),
+    path("language/", LanguageView.as_view(), name="language"),
     path("accounts/", include("shop.accounts.web.urls")),
     path("accounts/", include("allauth.urls")),
     path("cart/", include("cart.web.urls")),

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from django.http import HttpRequest, HttpResponse
-from django.urls import Resolver404, resolve, reverse
+from django.urls import reverse
 from django.utils.decorators import method_decorator
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.csrf import csrf_exempt
 
 from cart import identity
@@ -16,7 +13,7 @@ from cart.errors import RegionUnknownError
 from pricing import regions
 from shop.core.web.errors import stale_form
 from shop.core.web.origin import is_same_origin
-from shop.core.web.pages import PageView, see_other
+from shop.core.web.pages import PageView, page_before, see_other
 
 
 # Public pages carry no CSRF token; this view demands a request from this host instead.
@@ -43,16 +40,6 @@ class RegionView(PageView):
 
 
 def _back(request: HttpRequest) -> str:
-    """Find the page that the form was on, if it can be asked for again; else the cart."""
     cart = reverse("cart:cart")
-    referer = request.headers.get("Referer", "")
-    if not url_has_allowed_host_and_scheme(referer, allowed_hosts={request.get_host()}):
-        return cart
-    url = urlsplit(referer)
-    try:
-        view = getattr(resolve(url.path).func, "view_class", None)
-    except Resolver404:
-        return cart
-    if not hasattr(view, "get") or url.path.startswith((reverse("checkout:start"), cart)):
-        return cart
-    return url.path + (f"?{url.query}" if url.query else "")
+    page = page_before(request, cart)
+    return cart if page.startswith((reverse("checkout:start"), cart)) else page

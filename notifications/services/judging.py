@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cart import selectors as carts
@@ -57,10 +57,17 @@ def look_around(*, user_ids: Sequence[int], now: datetime) -> dict[int, Around]:
     }
     return {
         user_id: Around(
-            live=cart, contact=contacts.get(user_id), profile=profiles[user_id], offers=offers[cart.currency]
+            live=cart,
+            contact=contacts.get(user_id),
+            profile=_as_chosen(profiles[user_id], contacts.get(user_id)),
+            offers=offers[cart.currency],
         )
         for user_id, cart in live.items()
     }
+
+
+def _as_chosen(profile: BuyerProfile, contact: Contact | None) -> BuyerProfile:
+    return replace(profile, language=contact.language) if contact and contact.language else profile
 
 
 def gather(

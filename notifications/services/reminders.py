@@ -122,7 +122,7 @@ def render(*, step: Step, case: Case, language: str, urls: _Urls, offer: Offered
             "total": format_money(total_of(case)) if case.lines else "",
             "urls": urls,
             "offer": offer,
-            "offer_until": date_format(offer.valid_until, "j F Y") if offer else "",
+            "offer_until": date_format(offer.valid_until, _("j F Y")) if offer else "",
             "postal_address": conf().postal_address,
             "language": translation.get_language() or settings.LANGUAGE_CODE,
         }

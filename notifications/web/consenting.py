@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.models import AbstractUser as User
 from django.core.exceptions import PermissionDenied
@@ -15,6 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from notifications import selectors, services
 from notifications.links import Purpose
 from notifications.web.base import LinkPageView, told
+from shop.accounts.services import choose_language
 from shop.core import clock
 from shop.core.web.pages import PageView, see_other
 
@@ -103,7 +105,13 @@ class PreferencesView(LoginRequiredMixin, PageView):
         """Show it."""
         user = _signed_in(request)
         is_on = selectors.wants_reminders(user_id=user.pk, email=user.email)
-        context = {"is_on": is_on, "is_saved": "saved" in request.GET, "is_by_link": False}
+        context = {
+            "is_on": is_on,
+            "is_saved": "saved" in request.GET,
+            "is_by_link": False,
+            "languages": settings.LANGUAGES if len(settings.LANGUAGES) > 1 else (),
+            "chosen": getattr(user, "language", ""),
+        }
         return render(request, "notifications/preferences.html", context)
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -116,4 +124,7 @@ class PreferencesView(LoginRequiredMixin, PageView):
             source="preferences page",
             now=clock.now(),
         )
+        code = request.POST.get("language", "")
+        if code in dict(settings.LANGUAGES):
+            choose_language(user_id=user.pk, code=code)
         return see_other(request.path + "?saved=1")

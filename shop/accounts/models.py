@@ -35,6 +35,8 @@ class User(AbstractUser):
 
     username = None  # type: ignore[assignment]  # AbstractUser's field is taken away
     email = models.EmailField(_("mail address"), unique=True)
+    language = models.CharField(_("language"), max_length=16, blank=True, default="", db_default="")
+    """Chosen by the customer, for mails; empty: that of their last checkout."""
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

@@ -28,6 +28,8 @@ class Contact:
     is_staff: bool
     is_verified: bool
     """The customer has shown that the address is theirs."""
+    language: str = ""
+    """Chosen for mails; empty if none was."""
 
 
 def find_contact(*, user_id: int) -> Contact | None:
@@ -53,6 +55,7 @@ def export_customer(*, user_id: int) -> dict[str, Any]:
         "email": user.email,
         "first_name": user.first_name,
         "last_name": user.last_name,
+        "language": user.language,
         "joined_at": user.date_joined.isoformat(),
         "last_signed_in_at": user.last_login.isoformat() if user.last_login else None,
         "mail_addresses": [
@@ -77,6 +80,7 @@ def _list(condition: Q) -> list[Contact]:
             is_active=user.is_active,
             is_staff=user.is_staff,
             is_verified=user.is_verified,
+            language=user.language,
         )
         for user in User.objects.filter(condition).annotate(is_verified=Exists(verified)).order_by("pk")
     ]

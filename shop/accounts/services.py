@@ -13,6 +13,11 @@ from django.contrib.sessions.models import Session
 from shop.accounts.models import User
 
 
+def choose_language(*, user_id: int, code: str) -> None:
+    """Write to a customer in this language from here on; empty: in that of their last checkout."""
+    User.objects.filter(pk=user_id).update(language=code)
+
+
 def close_account(*, user_id: int) -> None:
     """Let nobody act as a customer any more: no sign-in, no session, and nothing of what sessions kept.
 

@@ -197,6 +197,7 @@ def _environment(options: Options, where: addresses.Addresses) -> dict[str, str]
         "DEBUG": "false",
         "LOG_LEVEL": "WARNING",
         "PRICING_REGIONS": "" if is_in_browser else REGIONS,
+        "LANGUAGES": "en-gb,de",
     }
     return {
         **{name: os.environ.get(name) or value for name, value in defaults.items()},

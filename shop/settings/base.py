@@ -8,7 +8,7 @@ from typing import Any
 
 import environ
 from csp.constants import NONE, SELF
-from django.utils.translation import gettext_lazy as _
+from django.conf.locale import LANG_INFO
 
 from cart.conf import CartConf
 from inventory.conf import InventoryConf
@@ -206,8 +206,18 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 }
 
 # ---------------------------------------------------------------- words, times
-LANGUAGE_CODE = "en-gb"
-LANGUAGES = [("en-gb", _("English"))]
+_LANGUAGES = env.list("LANGUAGES", default=["en-gb"])
+for _code in _LANGUAGES:
+    require(_code in LANG_INFO, "LANGUAGES", f"{_code} is no language that Django knows; write them like en-gb,de.")
+require(
+    _LANGUAGES and len(set(_LANGUAGES)) == len(_LANGUAGES),
+    "LANGUAGES",
+    "must name each language once, the default first.",
+)
+LANGUAGE_CODE = _LANGUAGES[0]
+LANGUAGES = [(_code, "English" if _code == "en-gb" else LANG_INFO[_code]["name_local"]) for _code in _LANGUAGES]
+LANGUAGE_COOKIE_NAME = "language"
+LANGUAGE_COOKIE_AGE = 365 * 86_400
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 USE_TZ = True

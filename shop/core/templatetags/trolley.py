@@ -43,6 +43,12 @@ def has_client_carts() -> bool:
 
 
 @register.simple_tag
+def count_languages() -> int:
+    """Tell how many languages shoppers can choose from."""
+    return len(settings.LANGUAGES)
+
+
+@register.simple_tag
 def client_limits() -> str:
     """Write what bounds a cart that a browser keeps: units of one SKU, lines, saved lines."""
     limits = settings.CART

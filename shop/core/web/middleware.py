@@ -73,8 +73,15 @@ def _level(status: int) -> int:
     return {4: logging.WARNING, 5: logging.ERROR}.get(status // 100, logging.INFO)
 
 
+EDGE_LANGUAGE = "X-Language"
+"""What an edge cache that keeps public pages by language sends: the cookie's value, or `-` where there is none."""
+_STAFF = ("/admin/", "en-gb")
+
+
 def language_of(request: HttpRequest) -> str:
-    """Tell in which of the shop's languages to answer; where it speaks one alone, nothing has to be read."""
+    """Tell in which of the shop's languages to answer: the cookie's, else the browser's. Staff's pages have one."""
+    if request.path.startswith(_STAFF[0]):
+        return _STAFF[1]
     if len(settings.LANGUAGES) == 1:
         return str(settings.LANGUAGES[0][0])
     return translation.get_language_from_request(request)
@@ -92,9 +99,24 @@ def locale(get_response: Handler) -> Handler:
         else:
             response.headers["Vary"] = "Accept-Language"
         response.headers.setdefault("Content-Language", translation.get_language())
+        _say_cached_by_language(request, response)
         return response
 
     return handle
+
+
+def _say_cached_by_language(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Let a public page be kept only by caches that show that they keep one for each chosen language.
+
+    `Vary` covers what a browser asks for by itself. Pictures and the API's public answers hold no words of ours.
+    """
+    is_page = response.headers.get("Content-Type", "").startswith("text/html")
+    if len(settings.LANGUAGES) == 1 or not (is_page and response.headers.get("Cache-Control", "").startswith("public")):
+        return
+    if request.headers.get(EDGE_LANGUAGE) == (request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME) or "-"):
+        patch_vary_headers(response, (EDGE_LANGUAGE,))
+    else:
+        response.headers["Cache-Control"] = "private, no-cache"
 
 
 # What django-csp's decorators leave on an answer.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from django.core.exceptions import BadRequest
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views import View
 
@@ -104,3 +106,18 @@ def see_other(url: str) -> HttpResponse:
     response = HttpResponse(status=303)
     response["Location"] = url
     return response
+
+
+def page_before(request: HttpRequest, otherwise: str) -> str:
+    """Find the path of the page that a form was on, if it can be asked for again; else give `otherwise`."""
+    referer = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(referer, allowed_hosts={request.get_host()}):
+        return otherwise
+    url = urlsplit(referer)
+    try:
+        view = getattr(resolve(url.path).func, "view_class", None)
+    except Resolver404:
+        return otherwise
+    if not hasattr(view, "get"):
+        return otherwise
+    return url.path + (f"?{url.query}" if url.query else "")
