@@ -155,7 +155,7 @@ class StockItemAdmin(ReadOnlyAdmin):
 
     def _mark(self, request: HttpRequest, queryset: QuerySet[StockItem], *, is_hot: bool) -> None:
         with transaction.atomic():
-            changed = list(queryset.exclude(is_hot=is_hot))
+            changed = list(queryset.exclude(is_hot=is_hot).order_by("sku_id"))  # the order in which stock is locked
             for item in changed:
                 services.mark_hot(sku_id=item.sku_id, is_hot=is_hot)
                 self.log_change(request, item, "Marked as hot" if is_hot else "No longer hot")

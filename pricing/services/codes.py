@@ -13,7 +13,18 @@ from pricing.errors import CodeTakenError
 from pricing.models import DiscountCode
 from pricing.rules import canonical_code
 from pricing.types import IssuedCode
+from shop.core.db import rows
 from shop.core.ids import hash_token
+
+# The rows are locked in their order: whoever pays with several codes claims them in that order, too.
+REVOKE = """
+WITH locked AS MATERIALIZED (
+       SELECT id FROM pricing_discountcode WHERE id = ANY(%(ids)s) AND revoked_at IS NULL
+        ORDER BY id FOR NO KEY UPDATE)
+UPDATE pricing_discountcode c SET revoked_at = %(now)s FROM locked
+ WHERE c.id = locked.id AND c.revoked_at IS NULL
+RETURNING c.id
+"""
 
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 _LENGTH = 16
@@ -81,4 +92,4 @@ def issue_codes(
 
 def revoke_codes(*, code_ids: Collection[int], now: datetime) -> int:
     """Let codes apply no more; tell how many still did. What was ordered with them stays."""
-    return DiscountCode.objects.filter(pk__in=code_ids, revoked_at=None).update(revoked_at=now)
+    return len(rows(REVOKE, {"ids": list(code_ids), "now": now}))

@@ -22,9 +22,10 @@ def forget_customer(*, user_id: int | None, checkout_ids: Collection[str], now: 
     with transaction.atomic():
         if user_id is not None:
             CustomerSegment.objects.filter(user_id=user_id).delete()
-            bound = DiscountCode.objects.filter(user_id=user_id)
-            bound.filter(revoked_at=None).update(revoked_at=now)
-            bound.update(user_id=None)
+            bound = DiscountCode.objects.select_for_update(no_key=True).filter(user_id=user_id).order_by("pk")
+            codes = DiscountCode.objects.filter(pk__in=[code.pk for code in bound])  # locked, in their order
+            codes.filter(revoked_at=None).update(revoked_at=now)
+            codes.update(user_id=None)
         for uses in (Redemption.objects, PromotionUse.objects):
             mine = uses.filter(checkout_id__in=checkout_ids, customer_key__startswith=HASHED)
             mine.update(customer_key=F("owner"))

@@ -35,10 +35,12 @@ def set_prices(*, prices: Mapping[str, Money], valid_from: datetime, segment: st
 def add_prices(*, prices: Sequence[NewPrice]) -> tuple[int, ...]:
     """Add prices of any SKUs, currencies, segments and dates in one statement; give their ids.
 
-    A price of the same SKU, currency, segment and moment is replaced.
+    A price of the same SKU, currency, segment and moment is replaced. Rows are written, and so locked, in one order
+    whatever the caller's, so that two who set the same prices do not wait for each other.
 
     :raises IntegrityError: if one is impossible; then none is added.
     """
+    ordered = sorted(prices, key=_key)
     made = Price.objects.bulk_create(
         [
             Price(
@@ -49,10 +51,15 @@ def add_prices(*, prices: Sequence[NewPrice]) -> tuple[int, ...]:
                 valid_from=price.valid_from,
                 valid_until=price.valid_until,
             )
-            for price in prices
+            for price in ordered
         ],
         update_conflicts=True,
         unique_fields=["sku_id", "currency", "segment", "valid_from"],
         update_fields=["unit_price_minor", "valid_until"],
     )
-    return tuple(row.pk for row in made)
+    ids = {_key(price): row.pk for price, row in zip(ordered, made, strict=True)}
+    return tuple(ids[_key(price)] for price in prices)
+
+
+def _key(price: NewPrice) -> tuple[str, str, str, datetime]:
+    return price.sku_id, price.currency, price.segment, price.valid_from
