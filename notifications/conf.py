@@ -31,6 +31,8 @@ class NotificationsConf:
     """How fast reminders go out, over all workers."""
     max_a_month: int = 4
     """Most reminders to one customer within 30 days, over all campaigns."""
+    click_days: int = 5
+    """A click or a restore counts for orders within so many days."""
     code_cooldown_days: int = 90
     """Whoever got a discount code with a reminder gets no other one for so long."""
     retention_months: int = 13
@@ -69,6 +71,7 @@ class NotificationsConf:
         require(1 <= self.batch <= 20_000, "NOTIFICATIONS_BATCH", "must be from 1 to 20000.")  # noqa: PLR2004
         require(1 <= self.rate_per_second <= 10_000, "NOTIFICATIONS_RATE_PER_SECOND", "must be from 1 to 10000.")  # noqa: PLR2004
         require(1 <= self.max_a_month <= 30, "NOTIFICATIONS_MAX_A_MONTH", "must be from 1 to 30.")  # noqa: PLR2004
+        require(1 <= self.click_days <= 30, "NOTIFICATIONS_CLICK_DAYS", "must be from 1 to 30.")  # noqa: PLR2004
         require(1 <= self.code_cooldown_days <= 730, "NOTIFICATIONS_CODE_COOLDOWN_DAYS", "must be from 1 to 730.")  # noqa: PLR2004
         require(1 <= self.retention_months <= 120, "NOTIFICATIONS_RETENTION_MONTHS", "must be from 1 to 120.")  # noqa: PLR2004
         require(_is_zone(self.default_time_zone), "NOTIFICATIONS_DEFAULT_TIME_ZONE", "must be such as Europe/Berlin.")

@@ -21,9 +21,9 @@ from shop.core.money import Money
 _ARMS = """
 SELECT f.variant_id, f.is_holdout, count(*), count(*) FILTER (WHERE f.enrolled_at < %(ripe)s),
        count(*) FILTER (WHERE f.enrolled_at < %(ripe)s AND f.ordered_at IS NOT NULL),
-       coalesce(sum(f.order_minor) FILTER (WHERE f.enrolled_at < %(ripe)s), 0), f.currency
+       coalesce(sum(f.order_minor - f.refunded_minor) FILTER (WHERE f.enrolled_at < %(ripe)s), 0), f.currency
   FROM (SELECT DISTINCT ON (coalesce(user_id, -id)) id, variant_id, is_holdout, enrolled_at, ordered_at, order_minor,
-               currency
+               refunded_minor, currency
           FROM notifications_abandonment WHERE campaign_id = %(campaign)s
          ORDER BY coalesce(user_id, -id), enrolled_at, id) f
  GROUP BY f.variant_id, f.is_holdout, f.currency
@@ -45,7 +45,7 @@ class Arm:
     ordered: int
     share: Interval
     revenues: tuple[Money, ...]
-    """One a currency."""
+    """One a currency, without what was refunded."""
     against_control: Lift | None = None
     incremental: Interval | None = None
     """How many more ordered than would have without a mail."""
@@ -65,6 +65,8 @@ class Attributed:
     model: str
     orders: int
     revenues: tuple[Money, ...]
+    """Without what was refunded; one a currency."""
+    refunded: tuple[Money, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +227,8 @@ def _news(campaign: Campaign) -> Counter[tuple[int, str]]:
 def _attributed(campaign: Campaign) -> tuple[Attributed, ...]:
     """Add up by model, each of them, in the order of their list; the currency with most comes first."""
     found = rows(
-        "SELECT model, currency, count(*), sum(total_minor)::bigint FROM notifications_attribution"
+        "SELECT model, currency, count(*), sum(total_minor - refunded_minor)::bigint, sum(refunded_minor)::bigint"
+        "  FROM notifications_attribution"
         " WHERE campaign_id = %(campaign)s GROUP BY 1, 2 ORDER BY 4 DESC",
         {"campaign": campaign.pk},
     )
@@ -234,6 +237,7 @@ def _attributed(campaign: Campaign) -> tuple[Attributed, ...]:
             model=str(label),
             orders=sum(row[2] for row in found if row[0] == model),
             revenues=tuple(Money(row[3], row[1]) for row in found if row[0] == model),
+            refunded=tuple(Money(row[4], row[1]) for row in found if row[0] == model and row[4]),
         )
         for model, label in Attribution.MODELS
     )

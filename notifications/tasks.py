@@ -39,6 +39,7 @@ def follow_events(**_: object) -> None:
     """Write down orders, queue the next mails of sequences, end what is over, pause what went wrong."""
     now = clock.now()
     services.attribute_orders(now=now)
+    services.attribute_refunds(now=now)
     services.queue_next_steps(now=now)
     services.close_events(now=now)
     services.void_grants(now=now)

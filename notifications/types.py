@@ -95,9 +95,9 @@ class AttributionModel(StrEnum):
     """By what an order is given to a mail. None of them tells what the mail has brought."""
 
     CLICK = "click"
-    """The last mail whose link was followed within five days before."""
+    """The last mail whose link was followed within `NOTIFICATIONS_CLICK_DAYS` before."""
     RESTORE = "restore"
-    """The last mail by which a cart was restored within five days before."""
+    """The last mail by which a cart was restored within `NOTIFICATIONS_CLICK_DAYS` before."""
     CODE = "code"
     """The mail whose personal code was used."""
 

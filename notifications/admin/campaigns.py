@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications import charts, reporting, services
 from notifications.admin.messages import MAIL_POLICY
+from notifications.conf import conf
 from notifications.models import Abandonment, Campaign, Step, Variant
 from notifications.reporting import Arm
 from notifications.rules.statistics import Interval
@@ -145,6 +146,7 @@ class CampaignAdmin(QuickListAdmin):
                 "rows": [_row(arm) for arm in found.arms],
                 "chart": chart,
                 "axis_y": chart.height - 15,
+                "click_days": conf().click_days,
                 "can_run": request.user.has_perm("notifications.run_campaign"),
                 "acts": _acts(campaign),
             },

@@ -50,6 +50,8 @@ class Abandonment(models.Model):
     """The first order within the campaign's window, in whichever arm."""
     ordered_at = models.DateTimeField(_("ordered"), null=True, blank=True)
     order_minor = models.BigIntegerField(_("order value"), default=0)
+    refunded_minor = models.BigIntegerField(_("refunded"), default=0, db_default=0)
+    """What of the order was given back since."""
 
     class Meta:
         verbose_name = _("abandonment")
@@ -160,6 +162,8 @@ class Attribution(models.Model):
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="attributions")
     at = models.DateTimeField(_("at"))
     total_minor = models.BigIntegerField(_("order value"))
+    refunded_minor = models.BigIntegerField(_("refunded"), default=0, db_default=0)
+    """What of it was given back since."""
     currency = models.CharField(_("currency"), max_length=3)
 
     class Meta:

@@ -1,6 +1,6 @@
 """What is told to people: rows first, then mails."""
 
-from notifications.services.attributing import attribute_orders
+from notifications.services.attributing import attribute_orders, attribute_refunds
 from notifications.services.closing import close_events, queue_next_steps
 from notifications.services.consenting import set_preference, suppress, undo_unsubscribe, unsubscribe
 from notifications.services.detecting import detect
@@ -18,6 +18,7 @@ __all__ = [
     "News",
     "apply_mail_events",
     "attribute_orders",
+    "attribute_refunds",
     "close_events",
     "detect",
     "dispatch_messages",

@@ -9,19 +9,18 @@ from typing import Any
 from django.db import transaction
 
 from notifications import links
+from notifications.conf import conf
 from notifications.models import Abandonment, Attribution, Campaign, Cursor, DiscountGrant
 from notifications.types import AttributionModel, CampaignState, EventState
 from pricing import selectors as pricing
 from shop.checkout import following
-from shop.checkout.following import PlacedOrder
+from shop.checkout.following import PlacedOrder, RefundedOrder
 from shop.core.db import array_text, statement
 
 BATCH = 1_000
 OVERLAP = timedelta(minutes=10)
 """Orders, and events, become visible some time after the moment that they bear: each run looks back so far."""
-TOUCH_TIME = timedelta(days=5)
-"""A click or a restore counts for orders within so long."""
-_KEY = "orders_attributed"
+_KEY, _REFUNDS_KEY = "orders_attributed", "refunds_attributed"
 _ORDERS = """
 unnest(%(numbers)s::text[], %(user_ids)s::bigint[], %(visitors)s::text[], %(times)s::timestamptz[],
        %(totals)s::bigint[], %(currencies)s::text[]) AS o(number, user_id, visitor, placed_at, total_minor, currency)
@@ -70,6 +69,40 @@ RETURNING id
 """  # noqa: S608 - put together from constants
 
 
+# Both by their indexes: an order's own, and that of its customer's events.
+_REFUND = """
+UPDATE notifications_attribution SET refunded_minor = total_minor
+ WHERE order_number = ANY(%(numbers)s::text[]) AND refunded_minor <> total_minor
+RETURNING id
+"""
+_REFUND_EVENTS = """
+UPDATE notifications_abandonment a SET refunded_minor = a.order_minor
+  FROM unnest(%(numbers)s::text[], %(user_ids)s::bigint[]) AS o(number, user_id)
+ WHERE a.user_id = o.user_id AND a.order_number = o.number AND a.refunded_minor <> a.order_minor
+RETURNING a.id
+"""
+
+
+def attribute_refunds(*, now: datetime) -> int:
+    """Follow the orders whose money was given back since the last run; give the number of events with one of them.
+
+    Call it after `attribute_orders`: a refund is written to what its order was written to. Safe to repeat.
+    """
+    cursor = _cursor(_REFUNDS_KEY, now)
+    if cursor is None:
+        return 0
+    since, after, done = cursor - OVERLAP, "", 0
+    while found := following.list_refunded(since=since, after=after, limit=BATCH):
+        about = {"numbers": array_text([order.number for order in found]), "user_ids": _ids(found)}
+        statement(_REFUND, about)
+        done += len(statement(_REFUND_EVENTS, about))
+        since, after = found[-1].settled_at, found[-1].payment_id
+        Cursor.objects.filter(key=_REFUNDS_KEY, position_at__lt=since).update(position_at=since)
+        if len(found) < BATCH:
+            break
+    return done
+
+
 def attribute_orders(*, now: datetime) -> int:
     """Follow the orders placed since the last run; give the number of events that got one. Safe to repeat.
 
@@ -77,7 +110,7 @@ def attribute_orders(*, now: datetime) -> int:
     difference of the arms. Beside that several models give orders to mails (last click, last restore, its code); none
     of them tells what would have been ordered anyway. Costs what the new orders cost, however many events there are.
     """
-    cursor = _cursor(now)
+    cursor = _cursor(_KEY, now)
     if cursor is None:
         return 0
     since, after, done = cursor - OVERLAP, "", 0
@@ -90,19 +123,19 @@ def attribute_orders(*, now: datetime) -> int:
     return done
 
 
-def _cursor(now: datetime) -> datetime | None:
-    """Tell how far orders were followed; at first as far back as any window reaches. None: no campaign ever began."""
+def _cursor(key: str, now: datetime) -> datetime | None:
+    """Tell how far something was followed; at first as far back as any window reaches. None: no campaign ever began."""
     windows = Campaign.objects.exclude(state=CampaignState.DRAFT.value).values_list("outcome_window", flat=True)
     if not windows:
         return None
     begins = {"position_at": now - max(windows) - timedelta(days=1)}
-    return Cursor.objects.get_or_create(key=_KEY, defaults=begins)[0].position_at
+    return Cursor.objects.get_or_create(key=key, defaults=begins)[0].position_at
 
 
 def _follow(orders: Sequence[PlacedOrder], now: datetime) -> int:
     about: Mapping[str, Any] = {
         "numbers": array_text([order.number for order in orders]),
-        "user_ids": "{" + ",".join("NULL" if order.user_id is None else str(order.user_id) for order in orders) + "}",
+        "user_ids": _ids(orders),
         "visitors": array_text([links.visitor_hash(order.owner) for order in orders]),
         "times": array_text([order.placed_at for order in orders]),
         "totals": array_text([order.total_minor for order in orders]),
@@ -113,10 +146,17 @@ def _follow(orders: Sequence[PlacedOrder], now: datetime) -> int:
         Abandonment.objects.filter(pk__in=written, closed_at__isnull=True).update(
             state=EventState.CONVERTED.value, close_reason="order_since", closed_at=now
         )
-    touched = {"kinds": [AttributionModel.CLICK.value, AttributionModel.RESTORE.value], "touch_time": TOUCH_TIME}
+    touched = {
+        "kinds": [AttributionModel.CLICK.value, AttributionModel.RESTORE.value],
+        "touch_time": timedelta(days=conf().click_days),
+    }
     statement(_TOUCHED, {**about, **touched})
     _follow_codes(orders)
     return len(written)
+
+
+def _ids(orders: Sequence[PlacedOrder] | Sequence[RefundedOrder]) -> str:
+    return "{" + ",".join("NULL" if order.user_id is None else str(order.user_id) for order in orders) + "}"
 
 
 def _follow_codes(orders: Sequence[PlacedOrder]) -> None:

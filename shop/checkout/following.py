@@ -26,6 +26,14 @@ SELECT number, placed_at, owner, user_id, total_minor, currency FROM checkout_or
 """
 
 
+# As the index `payment_refunded` has it. An order has the payment that paid it.
+_REFUNDED = """
+SELECT p.payment_id, p.settled_at, o.number, o.user_id
+  FROM checkout_payment p JOIN checkout_order o ON o.payment_id = p.payment_id
+ WHERE p.state IN ('refund_due', 'refunded') AND (p.settled_at, p.payment_id) > (%(since)s, %(after)s)
+ ORDER BY p.settled_at, p.payment_id LIMIT %(limit)s
+"""
+
 # Both halves by their index. The email is compared as the index `order_by_mail` has it.
 _DOINGS = """
 WITH mine AS MATERIALIZED (
@@ -76,6 +84,16 @@ class PlacedOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundedOrder:
+    """An order whose money was given back."""
+
+    payment_id: str
+    settled_at: datetime
+    number: str
+    user_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class BuyerProfile:
     """What a customer's checkouts and orders tell about them. Empty texts: nothing is known."""
 
@@ -96,6 +114,15 @@ def list_buyers_since(*, pairs: Sequence[tuple[int, datetime]]) -> frozenset[int
 def list_placed(*, since: datetime, after: str, limit: int) -> tuple[PlacedOrder, ...]:
     """List orders later than a time and number, oldest first (one query on an index)."""
     return tuple(PlacedOrder(*row) for row in rows(_PLACED, {"since": since, "after": after, "limit": limit}))
+
+
+def list_refunded(*, since: datetime, after: str, limit: int) -> tuple[RefundedOrder, ...]:
+    """List orders whose payment is given back, which is always all of it: later than a time and payment, oldest first.
+
+    One query on an index.
+    """
+    params = {"since": since, "after": after, "limit": limit}
+    return tuple(RefundedOrder(*row) for row in rows(_REFUNDED, params))
 
 
 def find_doings(*, user_id: int, email: str, since: datetime, lines: Mapping[str, datetime], now: datetime) -> Doings:

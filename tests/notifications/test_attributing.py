@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import dataclasses
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from pytest_django import Settings
 
 from cart import services as carts
 from cart.types import CartRef
@@ -18,6 +20,7 @@ from notifications.models import Abandonment, Attribution, Campaign, Message, To
 from notifications.services import attributing
 from notifications.types import TouchKind
 from shop.accounts.models import User
+from shop.checkout import services as checkout
 from shop.checkout.models import Order
 from shop.core import clock
 from shop.core.db import array_text
@@ -71,6 +74,47 @@ def test_click_restore_and_code_each_give_the_order_to_the_mail_once(reminded: U
         ("its code", 1),
     ]
     assert found.attributed[0].revenues[0].minor == Order.objects.get().total_minor
+
+
+def test_what_is_refunded_is_taken_off_the_sums_and_shown_beside_them(reminded: User) -> None:
+    client = Client()
+    client.force_login(reminded, backend="django.contrib.auth.backends.ModelBackend")
+    client.get(link("c/r"))
+    order(reminded)
+    follow()
+    placed, campaign = Order.objects.get(), Campaign.objects.get()
+    assert services.attribute_refunds(now=clock.now()) == 0
+    later = clock.now() + campaign.outcome_window
+    assert sums(campaign, later) == (placed.total_minor, placed.total_minor, [])
+
+    with transaction.atomic():
+        checkout.ask_refund(payment_id=placed.payment_id, reason="Broken", by=1, now=clock.now())
+    assert [services.attribute_refunds(now=clock.now()) for _ in range(2)] == [1, 0]
+
+    assert sums(campaign, later) == (0, 0, [placed.total_minor])
+    found = reporting.report(campaign=campaign, now=later)
+    assert (found.arms[1].ordered, found.attributed[0].orders) == (1, 1)  # it was ordered all the same
+
+
+def sums(campaign: Campaign, now: datetime) -> tuple[int, int, list[int]]:
+    """Tell what the report says of money: of the mailed, by last click, and refunded."""
+    found = reporting.report(campaign=campaign, now=now)
+    click = found.attributed[0]
+    return found.arms[1].revenues[0].minor, click.revenues[0].minor, [money.minor for money in click.refunded]
+
+
+@pytest.mark.parametrize(("days", "given"), [(1, {}), (3, {"click"})])
+def test_a_click_counts_for_as_many_days_as_the_shop_says(
+    reminded: User, settings: Settings, days: int, given: set[str]
+) -> None:
+    settings.NOTIFICATIONS = dataclasses.replace(settings.NOTIFICATIONS, click_days=days)
+    client = Client()
+    client.force_login(reminded, backend="django.contrib.auth.backends.ModelBackend")
+    client.get(link("c/r"))
+    Touch.objects.update(at=clock.now() - timedelta(days=2))
+    order(reminded)
+    follow()
+    assert set(by_model()) == set(given)
 
 
 def test_an_order_without_a_visit_is_given_to_no_mail_though_its_arm_has_it(reminded: User) -> None:

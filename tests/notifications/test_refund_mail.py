@@ -16,6 +16,7 @@ from shop.checkout.types import PaymentState
 from shop.core import clock
 from tests.checkout.helpers import later, make_sku, new_guest, outcome_of, pay, principal_of, put, ready, start
 from tests.checkout.test_outcomes import expire_reservations
+from tests.checkout.test_uses_end_once import claimed, make_code
 from tests.notifications.test_order_mail import run
 
 pytestmark = pytest.mark.django_db
@@ -123,13 +124,30 @@ def test_every_refund_is_told_once_with_its_reason(happens: Callable[[], None], 
     assert "Broken" not in str(told[0].body)  # staff write their reasons for staff
 
 
-@pytest.mark.parametrize("reason", ["code_used_up", "promotion_used_up"])
-def test_a_used_up_discount_is_told_as_what_it_is(reason: str) -> None:
+def test_money_for_a_code_that_others_used_up_meanwhile_is_given_back_and_told_as_what_it_is() -> None:
+    make_sku()
+    make_code(max_uses=1)
+    _, _, late = claimed()
+    news(late, PaymentState.FAILED)  # its use is free again
+    _, _, other = claimed()
+    news(other)
+    news(late)  # the provider took the money all the same
+
+    run()
+
+    refund = models.Payment.objects.get(pk=late)
+    assert (refund.state, refund.reason) == ("refund_due", "code_used_up")
+    told = [str(sent.body) for sent in mail.outbox if sent.subject.startswith("We are refunding")]
+    assert len(told) == 1
+    assert "the discount in its price had been used up" in told[0]
+
+
+def test_a_promotion_that_was_used_up_is_told_as_what_it_is() -> None:
     make_sku()
     ref, view = ready()
     late = pay(view, ref, "slow")
     models.Payment.objects.filter(pk=late.payment_id).update(
-        state=PaymentState.REFUND_DUE.value, reason=reason, settled_at=clock.now()
+        state=PaymentState.REFUND_DUE.value, reason="promotion_used_up", settled_at=clock.now()
     )
     assert run() == 1
     assert "the discount in its price had been used up" in str(mail.outbox[0].body)
