@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -34,15 +35,15 @@ pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 class Pair:
     """Two rows in the order in which they are to be locked, and who is about to write both."""
 
-    first: QuerySet
-    last: QuerySet
+    first: QuerySet[Any]
+    last: QuerySet[Any]
     act: Callable[[], object]
 
 
 def waits_with_the_last_one_locked(pair: Pair) -> bool:
     """Let somebody keep the first row locked while both are written; tell whether the last one is locked meanwhile."""
 
-    def lock(row: QuerySet) -> None:
+    def lock(row: QuerySet[Any]) -> None:
         row.select_for_update(nowait=True).get()
 
     with ExitStack() as later, held_open(lambda: lock(pair.first)):
