@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from inventory.types import LocationView, Place, PlaceDrift
+from inventory.types import LocationView, Place, PlaceDrift, Unplaced
 from shop.core.db import rows
 
 _LOCATIONS = "SELECT code, name, position, is_open FROM inventory_location ORDER BY position, id"
@@ -60,6 +60,15 @@ _ADDED_UP = _DRIFTS.format(
          FROM first, here JOIN inventory_stockitem s ON s.sku_id = here.sku_id"""
 )
 
+_UNPLACED = """
+SELECT n.sku_id, sum(n.quantity - coalesce(x.units, 0))::int
+  FROM inventory_reservationline n
+  LEFT JOIN LATERAL (SELECT sum(quantity) AS units FROM inventory_reservationshare WHERE line_id = n.id) AS x ON true
+ WHERE n.is_live AND n.quantity > coalesce(x.units, 0) AND EXISTS (SELECT FROM inventory_location)
+   AND (%(sku_ids)s::text[] IS NULL OR n.sku_id = ANY(%(sku_ids)s))
+ GROUP BY n.sku_id ORDER BY n.sku_id
+"""
+
 
 def list_locations() -> tuple[LocationView, ...]:
     """List the shop's locations in the order of filling; none if all stands in one place (one query)."""
@@ -95,3 +104,9 @@ def list_place_drifts(*, sku_ids: Collection[str] | None = None, is_whole: bool 
     """
     params = {"sku_ids": None if sku_ids is None else sorted(set(sku_ids))}
     return tuple(PlaceDrift(*row) for row in rows(_WHOLE if is_whole else _ADDED_UP, params))
+
+
+def list_unplaced(*, sku_ids: Collection[str] | None = None) -> tuple[Unplaced, ...]:
+    """List the SKUs of which live reservations have units from no location, if there are locations (one query)."""
+    params = {"sku_ids": None if sku_ids is None else sorted(set(sku_ids))}
+    return tuple(Unplaced(*row) for row in rows(_UNPLACED, params))

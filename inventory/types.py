@@ -181,6 +181,14 @@ class PlaceDrift:
 
 
 @dataclass(frozen=True, slots=True)
+class Unplaced:
+    """Units of a SKU's live reservations that come from no location, in a shop that has some."""
+
+    sku_id: str
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
 class StockGauges:
     """What is reserved right now and how old it is."""
 

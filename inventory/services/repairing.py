@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pgtrigger
 from django.db import transaction
 
 from inventory.errors import DriftUnrepairableError, StockBusyError, StockUnknownError
-from inventory.places import list_place_drifts
+from inventory.places import list_place_drifts, list_unplaced
 from inventory.services.adjusting import NOTE_MAX_LENGTH
-from inventory.types import PlaceDrift, StockDrift
+from inventory.types import PlaceDrift, StockDrift, Unplaced
 from inventory.watching import list_drifts
 from shop.core.db import failures_named, rows
 
@@ -39,11 +40,40 @@ ON CONFLICT (sku_id, location_id) DO UPDATE SET on_hand = excluded.on_hand, rese
 RETURNING id
 """
 
+# As lines are placed when they are written (`inventory.triggers`), but only what they lack. The SKU is given thrice:
+# while a trigger is ignored a statement takes no parameters by name.
+PLACE_LINES = """
+WITH lacking AS (
+       SELECT n.id, n.quantity - coalesce((SELECT sum(quantity) FROM inventory_reservationshare
+                                            WHERE line_id = n.id), 0) AS units
+         FROM inventory_reservationline n WHERE n.is_live AND n.sku_id = %s),
+     asked AS (
+       SELECT id AS line_id, sum(units) OVER w - units AS low, sum(units) OVER w AS high
+         FROM lacking WHERE units > 0 WINDOW w AS (ORDER BY id)),
+     here AS (
+       SELECT s.location_id, sum(s.on_hand - s.reserved) OVER w - (s.on_hand - s.reserved) AS low,
+              sum(s.on_hand - s.reserved) OVER w AS high
+         FROM inventory_locationstock s JOIN inventory_location l ON l.id = s.location_id
+        WHERE s.sku_id = %s WINDOW w AS (ORDER BY l.position, l.id)),
+     parts AS MATERIALIZED (
+       SELECT a.line_id, h.location_id, (least(a.high, h.high) - greatest(a.low, h.low))::int AS units
+         FROM asked a JOIN here h ON least(a.high, h.high) > greatest(a.low, h.low)),
+     shared AS (
+       INSERT INTO inventory_reservationshare AS x (line_id, location_id, quantity)
+       SELECT line_id, location_id, units FROM parts
+           ON CONFLICT (line_id, location_id) DO UPDATE SET quantity = x.quantity + excluded.quantity),
+     counted AS (
+       UPDATE inventory_locationstock s SET reserved = s.reserved + p.units
+         FROM (SELECT location_id, sum(units)::int AS units FROM parts GROUP BY location_id) AS p
+        WHERE s.sku_id = %s AND s.location_id = p.location_id)
+SELECT count(*) FROM parts
+"""
 
-def repair_drift(*, sku_id: str, by: int | None, note: str = "") -> tuple[StockDrift | PlaceDrift, ...]:
+
+def repair_drift(*, sku_id: str, by: int | None, note: str = "") -> tuple[StockDrift | PlaceDrift | Unplaced, ...]:
     """Set reserved to the sum of soft reservations and on hand to the sum of the ledger; give what differed.
 
-    The same for each of the SKU's locations.
+    The same for each of the SKU's locations. Reserved units that come from none are placed where there are units.
 
     The ledger gets a line of kind `repair` that names the old and the new numbers; it changes no units, because the
     ledger's sum is what on hand is set to. `by` is the number of the member of staff, None for the system.
@@ -67,7 +97,11 @@ def repair_drift(*, sku_id: str, by: int | None, note: str = "") -> tuple[StockD
             if not place.is_repairable:
                 raise DriftUnrepairableError(place.booked, place.live)
             rows(SET_PLACE, {"sku_id": sku_id, "code": place.code, "booked": place.booked, "live": place.live})
-        found = (*([drift] if drift else ()), *places)
+        unplaced = list_unplaced(sku_ids=[sku_id])
+        if unplaced:  # by what has just been set right, the locations have as many units as are reserved
+            with pgtrigger.ignore("inventory.ReservationShare:share_is_final"):
+                rows(PLACE_LINES, [sku_id] * 3)
+        found = (*([drift] if drift else ()), *places, *unplaced)
         if not found:
             return ()
         rows(
@@ -83,9 +117,12 @@ def repair_drift(*, sku_id: str, by: int | None, note: str = "") -> tuple[StockD
     return found
 
 
-def _told(drifts: Sequence[StockDrift | PlaceDrift], note: str) -> str:
+def _told(drifts: Sequence[StockDrift | PlaceDrift | Unplaced], note: str) -> str:
     what = []
     for drift in drifts:
+        if isinstance(drift, Unplaced):
+            what.append(f"{drift.units} reserved units placed")
+            continue
         where = f"{drift.code}: " if isinstance(drift, PlaceDrift) else ""
         what.append(f"{where}on hand {drift.on_hand} → {drift.booked}, reserved {drift.reserved} → {drift.live}")
         if isinstance(drift, StockDrift) and drift.strays:

@@ -20,22 +20,29 @@ GHOST_SECONDS = 60
 
 
 def _find_drift(is_whole: bool) -> tuple[Finding, ...]:  # noqa: FBT001 - one argument, as sections have it
-    return tuple(
-        Finding(
-            "stock",
-            drift.sku_id,
-            f"on hand {drift.on_hand}, ledger {drift.booked}; reserved {drift.reserved}, reservations {drift.live}"
-            + (f"; {drift.strays} lines marked wrongly" if drift.strays else ""),
+    return (
+        tuple(
+            Finding(
+                "stock",
+                drift.sku_id,
+                f"on hand {drift.on_hand}, ledger {drift.booked}; reserved {drift.reserved}, reservations {drift.live}"
+                + (f"; {drift.strays} lines marked wrongly" if drift.strays else ""),
+            )
+            for drift in watching.list_drifts(is_whole=is_whole)
         )
-        for drift in watching.list_drifts(is_whole=is_whole)
-    ) + tuple(
-        Finding(
-            "stock",
-            place.sku_id,
-            f"in {place.code}: on hand {place.on_hand}, ledger {place.booked};"
-            f" reserved {place.reserved}, reservations {place.live}",
+        + tuple(
+            Finding(
+                "stock",
+                place.sku_id,
+                f"in {place.code}: on hand {place.on_hand}, ledger {place.booked};"
+                f" reserved {place.reserved}, reservations {place.live}",
+            )
+            for place in places.list_place_drifts(is_whole=is_whole)
         )
-        for place in places.list_place_drifts(is_whole=is_whole)
+        + tuple(
+            Finding("stock", lacking.sku_id, f"{lacking.units} reserved units come from no location")
+            for lacking in places.list_unplaced()
+        )
     )
 
 

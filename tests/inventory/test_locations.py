@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from inventory import places, selectors
@@ -16,7 +17,7 @@ from inventory.errors import (
     StockBelowReservedError,
 )
 from inventory.models import Location, LocationStock, ReservationShare, StockEntry, StockItem
-from inventory.types import Place, PlaceDrift, ReleaseReason
+from inventory.types import Place, PlaceDrift, ReleaseReason, Unplaced
 from inventory.watching import list_drifts, stock_panel
 from tests.inventory.helpers import assert_balanced, counters, demands, shares, standing, stock
 
@@ -224,6 +225,29 @@ def test_a_location_that_somebody_typed_over_is_found_and_set_right(*, shop_and_
     assert inventory.repair_drift(sku_id="MUG", by=7) == found
     assert places.list_place_drifts() == ()
     assert StockEntry.objects.latest("id").note.endswith("annex: on hand 4 → 4, reserved 3 → 1")
+    assert_balanced()
+
+
+@pytest.mark.parametrize("units", [1, 6])
+def test_a_line_that_has_lost_its_shares_is_found_and_placed_anew(shop_and_annex: None, units: int) -> None:
+    view = inventory.reserve(demands=demands(MUG=units), owner="chk_1")
+    other = inventory.reserve(demands=demands(MUG=1), owner="chk_2")
+    before = shares(view.reservation_id), standing()
+    lost = ReservationShare.objects.filter(line__reservation=view.reservation_id, location__code="shop")
+    taken = lost.get().quantity
+    lost.delete()
+    LocationStock.objects.filter(sku_id="MUG", location__code="shop").update(reserved=F("reserved") - taken)
+    assert not places.list_place_drifts()  # each counter is what it counts
+    assert not list_drifts()
+
+    found = (Unplaced("MUG", taken),)
+    assert places.list_unplaced() == places.list_unplaced(sku_ids=["MUG"]) == found
+    assert inventory.repair_drift(sku_id="MUG", by=7) == found
+
+    assert (shares(view.reservation_id), standing()) == before
+    assert StockEntry.objects.latest("id").note == f"{taken} reserved units placed"
+    inventory.commit(reservation_id=view.reservation_id)
+    inventory.release(reservation_id=other.reservation_id, cause="cancelled")
     assert_balanced()
 
 

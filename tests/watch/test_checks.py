@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from inventory import services as inventory
-from inventory.models import StockEntry, StockItem
+from inventory.models import LocationStock, ReservationShare, StockEntry, StockItem
 from shop.watch.models import Alert
 from shop.watch.tasks import check_shop
 from tests.inventory.helpers import assert_balanced, counters, demands, states, stock
@@ -47,6 +47,19 @@ def test_a_drift_is_told_raises_an_alert_and_changes_nothing() -> None:
     assert counters() == {"MUG": (5, 2)}
     alert = Alert.objects.get()
     assert (alert.section, alert.subject, alert.ended_at) == ("stock", "MUG", None)
+
+
+def test_reserved_units_that_come_from_no_location_are_told_and_placed() -> None:
+    stock(MUG=5)
+    inventory.open_location(code="shop", name="Shop")
+    inventory.reserve(demands=demands(MUG=2), owner="chk_1")
+    ReservationShare.objects.all().delete()
+    LocationStock.objects.update(reserved=0)
+
+    assert "WRONG  stock  MUG: 2 reserved units come from no location" in run("stock")[0]
+    assert run("stock", "--fix")[1] == 0
+    assert run("stock")[1] == 0
+    assert_balanced()
 
 
 def test_fix_repairs_with_a_line_in_the_ledger_and_ends_the_alert() -> None:
