@@ -44,7 +44,6 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import TransactionTestCase
 
-from inventory.services import heating
 from shop.core import limits
 from shop.core import redis as redis_calls
 from shop.embedded import addresses, servers
@@ -104,6 +103,8 @@ def _is_short(item: pytest.Item) -> bool:
 @pytest.fixture(autouse=True)
 def _fresh_redis(request: pytest.FixtureRequest) -> None:
     """Empty the cart store and the cache before a test that may touch them."""
+    from inventory.services import heating  # noqa: PLC0415 - needs Django, which is not there yet when this file is read
+
     # What an earlier test did is forgotten: neither circuit breaker nor limits stay at rest, no SKU stays hot.
     redis_calls._breaker.cache_clear()
     limits._resting_until = 0.0

@@ -126,5 +126,6 @@ def commands(client: redis.Redis) -> Iterator[list[str]]:
             name = command["command"].split()[0].upper()
             if name == "ECHO" and command["db"] == database:  # another worker watches the same server
                 break
-            if command["client_type"] != "lua" and command["db"] == database:
+            is_greeting = name in ("HELLO", "CLIENT", "SELECT")  # of a new connection
+            if command["client_type"] != "lua" and command["db"] == database and not is_greeting:
                 seen.append(name)
