@@ -29,7 +29,7 @@ def test_a_guest_finds_a_product_and_buys_it_without_javascript() -> None:
 
     shopper.press("Check out")
     assert shopper.url.endswith("/delivery/")
-    assert shopper.sees("Items reserved for about 10 more minutes")
+    assert shopper.sees("Items reserved for about 10 minutes")
     shopper.press("Continue to payment", **ADDRESS)
     assert shopper.url.endswith("/payment/")
     shopper.press("Continue to review", provider_token="ok")
