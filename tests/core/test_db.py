@@ -86,6 +86,13 @@ def test_what_succeeds_at_the_second_try_has_happened_once() -> None:
     assert StockItem.objects.count() == 1
 
 
+def test_twin_tried_once_it_has_not_happened_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db, "TRIES", 1)
+    with pytest.raises(UnavailableError):
+        test_what_succeeds_at_the_second_try_has_happened_once()
+    assert not StockItem.objects.exists()
+
+
 def test_other_errors_are_not_tried_again() -> None:
     tries: list[str] = []
 

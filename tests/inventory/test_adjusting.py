@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
 
 from inventory import services as inventory
 from inventory.errors import AdjustmentInvalidError, StockBelowReservedError
 from inventory.models import StockEntry
+from inventory.services import adjusting
 from tests.inventory.helpers import assert_balanced, counters, demands, stock
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +50,19 @@ def test_reserved_units_cannot_be_taken_away() -> None:
     assert counters() == {"MUG": (5, 3)}
     assert ledger() == before
     assert inventory.adjust(sku_id="MUG", delta=-2, reason="lost", by=7) == 3
+
+
+def test_twin_without_the_condition_it_is_no_answer_but_an_error_of_the_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    covered = "WHERE s.on_hand + %(delta)s BETWEEN s.reserved AND %(most)s"
+    assert covered in adjusting.ADJUST
+    monkeypatch.setattr(adjusting, "ADJUST", adjusting.ADJUST.replace(covered, ""))
+    stock(MUG=5)
+    inventory.reserve(demands=demands(MUG=3), owner="chk_1")
+
+    with pytest.raises(IntegrityError):
+        inventory.adjust(sku_id="MUG", delta=-3, reason="lost", by=7)
 
 
 def test_nothing_can_be_taken_from_a_sku_without_stock() -> None:

@@ -222,16 +222,6 @@ def test_in_one_transaction_with_more_units_taken_over_locks_stay_in_order() -> 
     assert_balanced()
 
 
-def test_one_adjustment_sent_many_times_at_once_is_made_once() -> None:
-    stock(MUG=1)
-
-    answers = meet(10, lambda _: inventory.adjust(sku_id="MUG", delta=5, reason="received", by=1, reference="adj_1"))
-
-    assert answers == [6] * 10
-    assert counters() == {"MUG": (6, 0)}
-    assert_balanced()
-
-
 def test_two_who_prune_at_once_do_not_wait_for_each_other() -> None:
     end_long_ago()
 
