@@ -24,7 +24,10 @@ from pricing import services as pricing
 from pricing.models import DiscountCode, Price
 from pricing.services import codes, prices
 from pricing.types import NewPrice, ReductionKind
+from shop.checkout import services as checkout
+from shop.checkout.services import forgetting
 from shop.core import clock
+from tests.checkout.helpers import make_sku, ready
 from tests.inventory.helpers import stock
 from tests.races.rivals import held_open, running, wait_until_blocked
 
@@ -143,3 +146,26 @@ def test_twin_skus_that_are_marked_hot_from_the_end() -> None:
                 inventory.mark_hot(sku_id=sku_id, is_hot=True)
 
     assert waits_with_the_last_one_locked(of_stock(mark))
+
+
+def of_a_buyer_with_two_checkouts() -> Pair:
+    """Let a guest be forgotten whose first checkout has reserved the SKU that is locked last."""
+    make_sku("LAMP", on_hand=50)
+    make_sku("MUG", on_hand=50)
+    _, lamp = ready(sku_id="LAMP")
+    while ready(sku_id="MUG")[1].checkout_id > lamp.checkout_id:
+        pass  # ids are random; those that end after it do no harm
+    first, last = (StockItem.objects.filter(pk=sku_id) for sku_id in ("LAMP", "MUG"))
+    return Pair(
+        first, last, lambda: checkout.forget_buyer(user_id=None, guest_email="ada@example.com", now=clock.now())
+    )
+
+
+def test_a_buyer_is_forgotten_one_checkout_after_the_other() -> None:
+    assert not waits_with_the_last_one_locked(of_a_buyer_with_two_checkouts())
+    assert not StockItem.objects.exclude(reserved=0)
+
+
+def test_twin_all_checkouts_of_a_buyer_cancelled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forgetting, "_cancel", lambda *_: None)
+    assert waits_with_the_last_one_locked(of_a_buyer_with_two_checkouts())

@@ -47,12 +47,17 @@ def require_settled(*, user_id: int | None, guest_email: str = "") -> None:
 def forget_buyer(*, user_id: int | None, guest_email: str = "", now: datetime) -> None:
     """Take the person out of a customer's checkouts and orders, and out of those of guests with this mail address.
 
-    Open checkouts are cancelled and give back what they reserved; links to orders end; stored answers and the bodies
-    of the provider's news are emptied. Numbers, lines, amounts, payments and the country stay. All of it or nothing;
-    safe to repeat. An empty address names no guest.
+    Open checkouts are cancelled first, each by itself, and give back what they reserved: stock is locked in order
+    within one of them, not from one to the next. Links to orders end; stored answers and the bodies of the provider's
+    news are emptied. Numbers, lines, amounts, payments and the country stay. All of that or nothing; safe to repeat. An
+    empty address names no guest.
 
     :raises MoneyUnderWayError: as `require_settled`.
     """
+    require_settled(user_id=user_id, guest_email=guest_email)
+    of_buyer = checkouts_of(user_id=user_id, guest_email=guest_email)
+    for checkout_id in of_buyer.filter(state=CheckoutState.OPEN.value).order_by("pk").values_list("pk", flat=True):
+        _cancel(checkout_id, now)
 
     @retrying
     def write() -> None:
@@ -61,9 +66,8 @@ def forget_buyer(*, user_id: int | None, guest_email: str = "", now: datetime) -
         )
         ids = [row.pk for row in found]
         _require_settled(ids)
-        for row in found:
-            if row.state == CheckoutState.OPEN.value:
-                rows.end(row, state=CheckoutState.CANCELLED, cause="customer_erased", now=now)
+        for row in found:  # one that was opened meanwhile
+            _end(row, now)
         models.Checkout.objects.filter(pk__in=ids).update(email="", address={}, consent_reminders=False)
         with pgtrigger.ignore(_FROZEN):
             numbers = tuple(number for (number,) in run(_BLANK_ORDERS, [ids]))
@@ -77,6 +81,16 @@ def forget_buyer(*, user_id: int | None, guest_email: str = "", now: datetime) -
             run(_BLANK_NEWS, {"since": paid[0][2], "names": names})
 
     write()
+
+
+@retrying
+def _cancel(checkout_id: str, now: datetime) -> None:
+    _end(models.Checkout.objects.select_for_update(no_key=True).order_by("pk").get(pk=checkout_id), now)
+
+
+def _end(row: models.Checkout, now: datetime) -> None:
+    if row.state == CheckoutState.OPEN.value:
+        rows.end(row, state=CheckoutState.CANCELLED, cause="customer_erased", now=now)
 
 
 def _require_settled(ids: Collection[str]) -> None:
