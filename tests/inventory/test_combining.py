@@ -87,14 +87,14 @@ def test_a_long_queue_is_asked_in_parts(outside: Outside, monkeypatch: pytest.Mo
     assert outside.asked == [["a"], ["b", "cc"], ["ddd", "e"]]
 
 
-def ask_behind_one_who_fails(outside: Outside) -> list[object]:
-    """Let three wait behind one whose question fails, and a batch of theirs fail too; what each got, and one later."""
+def ask_behind_one_who_fails(outside: Outside, *, seconds: float = PATIENCE_SECONDS) -> list[object]:
+    """Let two wait so long behind one whose question fails, and one ask later; give what they got."""
     combiner = Combiner(outside.answer)
     with ThreadPoolExecutor(4) as pool:
         outside.fails = True
         first = pool.submit(combiner.ask, "a", seconds=0)
         assert outside.reached.wait(PATIENCE_SECONDS)
-        others = gather(pool, combiner, "bb", "cc", seconds=0.5)
+        others = gather(pool, combiner, "bb", "cc", seconds=seconds)
         outside.may_answer.set()
         with pytest.raises(ConnectionError):
             first.result(PATIENCE_SECONDS)
@@ -122,7 +122,7 @@ def test_twin_that_hands_over_only_after_an_answer_leaves_all_others_waiting(
         combiner._is_led = False
 
     monkeypatch.setattr(Combiner, "_lead", careless)
-    assert ask_behind_one_who_fails(outside) == []
+    assert ask_behind_one_who_fails(outside, seconds=0.1) == []
 
 
 def test_those_for_whom_another_asked_in_vain_do_not_know_and_go_on(outside: Outside) -> None:

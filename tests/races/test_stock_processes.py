@@ -22,6 +22,9 @@ from tests.races.test_stock_overselling import without_check
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
+PATIENT = {"INVENTORY_LANE_WAIT_SECONDS": "60"}
+"""A slow machine is not the fault that is looked for."""
+
 
 @contextmanager
 def at_the_gate(run_process: RunProcess, *commands: Sequence[str]) -> Iterator[list[RunningProcess]]:
@@ -31,7 +34,7 @@ def at_the_gate(run_process: RunProcess, *commands: Sequence[str]) -> Iterator[l
             cursor.execute(f"SELECT pg_advisory_lock({GATE})")
             try:
                 started = [
-                    stack.enter_context(run_process(["python", "-m", "tests.races.process", *command]))
+                    stack.enter_context(run_process(["python", "-m", "tests.races.process", *command], env=PATIENT))
                     for command in commands
                 ]
                 for process in started:
