@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -36,6 +37,8 @@ PAUSE_SECONDS = (0.5, 5.5)
 """Between two kills."""
 ANSWER_SECONDS = 0.002
 """How long the mail server takes for its answer: a worker killed meanwhile never hears it."""
+SHOPPERS = 2
+"""Processes in which customers order."""
 _fork = multiprocessing.get_context("fork")  # a new worker within milliseconds, as busy machines have them
 
 _ADDRESSES = """
@@ -46,6 +49,10 @@ _BEGUN = """
 SELECT count(*) FILTER (WHERE state IN ('claimed', 'sending') OR (state = 'due' AND due_at < now() + interval '5 min')),
        count(*) FILTER (WHERE state <> 'due')
   FROM notifications_message WHERE kind = 'recovery'
+"""
+_WAITING = """
+SELECT a.user_id FROM notifications_message m JOIN notifications_abandonment a ON a.id = m.abandonment_id
+ WHERE m.kind = 'recovery' AND m.state = 'due' ORDER BY random() LIMIT 20
 """
 _ENDED = """
 SELECT m.public_id, m.state, u.email FROM notifications_message m
@@ -140,20 +147,29 @@ def _send(unguarded: bool) -> None:  # noqa: FBT001 - for a process
             time.sleep(0.1)
 
 
-def _buy(user_ids: list[int], pause: float, orders: Connection) -> None:
-    """Order as customers do, one after another, and tell who had ordered when."""
+def _buy(count: int, pause: float, orders: Connection) -> None:
+    """Let so many customers who still wait for their mail order, one after another, and tell who had ordered when."""
+    from django.db import connection  # noqa: PLC0415 - after django.setup()
+
     from cart.types import CartRef  # noqa: PLC0415 - after django.setup()
     from shop.core.errors import Refusal  # noqa: PLC0415
     from tests.checkout.helpers import fill, pay, start  # noqa: PLC0415
 
-    for user_id in user_ids:
+    waiting: list[int] = []
+    for _ in range(count):
+        if not waiting:
+            with connection.cursor() as cursor:
+                cursor.execute(_WAITING)
+                waiting = [row[0] for row in cursor.fetchall()]
+        if not waiting:
+            break
+        user_id = waiting.pop()
         ref = CartRef("u", str(user_id))
         with suppress(Refusal):
             view = fill(start(ref), ref, email=f"c{user_id}@example.com")
             pay(view, ref)
             orders.send((user_id, time.monotonic()))
         time.sleep(pause)
-    orders.send(None)
 
 
 def _warm_up() -> None:
@@ -187,9 +203,18 @@ def _in_child(target: Any, *given: Any) -> BaseProcess:
 
 
 def _storm(
-    database_url: str, workers: int, *, seconds: float, unguarded: bool, chance: random.Random
+    database_url: str,
+    workers: int,
+    *,
+    seconds: float,
+    unguarded: bool,
+    chance: random.Random,
+    listen: Callable[[], None],
 ) -> tuple[int, float]:
-    """Let workers send and be killed until nothing is left to send; give how many were killed, and how long it took."""
+    """Let workers send and be killed until nothing is left to send; give how many were killed, and how long it took.
+
+    `listen` is called now and then, so that whoever tells something need not wait.
+    """
     running = [_in_child(_send, unguarded) for _ in range(workers)]
     kills, began, asked = 0, time.monotonic(), 0.0
     while True:
@@ -199,6 +224,7 @@ def _storm(
         running[place].join()
         running[place] = _in_child(_send, unguarded)
         kills += 1
+        listen()
         if time.monotonic() - asked > 2:
             asked = time.monotonic()
             left, begun = _state(database_url)
@@ -225,17 +251,19 @@ def measure(
     preparing.join()
     assert preparing.exitcode == 0
     told, orders = _fork.Pipe(duplex=False)
-    with psycopg.connect(database_url) as connection:
-        ids = [row[0] for row in connection.execute("SELECT id FROM accounts_user ORDER BY id").fetchall()]
-    buying = _in_child(_buy, chance.sample(ids, min(buyers, messages)), 1 / rate, orders)
-    kills, took = _storm(database_url, workers, seconds=seconds, unguarded=unguarded, chance=chance)
-    buying.kill()
-    buying.join()
+    buying = [_in_child(_buy, buyers // SHOPPERS, SHOPPERS / rate, orders) for _ in range(SHOPPERS)]
     bought: dict[int, float] = {}
-    while told.poll():
-        with suppress(EOFError):
-            if (order := told.recv()) is not None:
-                bought[order[0]] = order[1]
+
+    def listen() -> None:
+        while told.poll():
+            user_id, at = told.recv()
+            bought[user_id] = at
+
+    kills, took = _storm(database_url, workers, seconds=seconds, unguarded=unguarded, chance=chance, listen=listen)
+    for shopper in buying:
+        shopper.kill()
+        shopper.join()
+    listen()
     here.send("stop")
     entries: list[tuple[str, str, float]] = here.recv()
     server.join()
