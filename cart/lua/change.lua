@@ -211,6 +211,7 @@ local function undo(token)
 end
 
 local used_token
+local keeps_undo = false  -- a change that takes nothing away can be undone only if it says so
 for _, op in ipairs(cjson.decode(ARGV[14])) do
   local kind, sku = op.op, op.sku
   if kind == 'set' then
@@ -267,6 +268,8 @@ for _, op in ipairs(cjson.decode(ARGV[14])) do
     local code = undo(op.token)
     if code then return {'refused', cjson.encode({{code = code, sku = ''}})} end
     used_token = op.token
+  elseif kind == 'keep_undo' then
+    keeps_undo = true
   elseif kind == 'merge' then
     if has_merge(op.id) then is_replayed = true; break end
     remember('@merges', {id = op.id, receipt = op.receipt, policy = op.policy, undo = ARGV[12]}, 5)
@@ -313,7 +316,7 @@ if #errors > 0 then return {'refused', cjson.encode(errors)} end
 -- short is forgotten once it fits.
 local lines_changed, saved_changed, marks_changed = false, false, false
 local took = {at = now, cart = {}, saved = {}, to_saved = to_saved, question = is_answer and before['@question'] or nil}
-local takes = is_answer or next(to_saved) ~= nil
+local takes = is_answer or keeps_undo or next(to_saved) ~= nil
 local function compare(was, is, into, other)
   local changed = false
   for _, side in ipairs({was, is}) do

@@ -22,6 +22,7 @@ def change_lines(
     expected_version: int | None = None,
     seen_version: int | None = None,
     is_clamping: bool = False,
+    keeps_undo: bool = False,
     owner: str | None = None,
 ) -> CartChange:
     """Change many lines at once, all or none, in one round trip to Redis.
@@ -29,8 +30,9 @@ def change_lines(
     `replace` also removes the cart's lines that no change names. Checked: each SKU that shall enter is known and sold
     (`list_offers`); each quantity is within the limits, summed per SKU; no more is put in than there is. Lowering is
     never refused for lack of stock, removing and saving need no SQL at all. With `is_clamping`, more than there is
-    becomes what there is, with the warning `clamped`; where there is nothing it is refused all the same. `owner` is
-    the shopper's own checkout, whose reserved units count as available.
+    becomes what there is, with the warning `clamped`; where there is nothing it is refused all the same. With
+    `keeps_undo` it can be undone even if it takes nothing away. `owner` is the shopper's own checkout, whose reserved
+    units count as available.
 
     :raises RejectedError, QuantityInvalidError, QuantityTooLargeError: if a SKU id or quantity is not valid.
     :raises SkuUnknownError, SkuNotSellableError: if a SKU is not sold.
@@ -41,6 +43,8 @@ def change_lines(
     offers = list_offers(sku_ids=[c.sku_id for c in wanted if needs_offer(c)], now=now, owner=owner, customer=ref.owner)
     check_sold(wanted, offers)
     operations: list[Operation] = [to_operation(c, offers, is_clamping=is_clamping) for c in wanted]
+    if keeps_undo:
+        operations.append({"op": "keep_undo"})
     if mode == "replace":
         operations.append({"op": "empty", "keep": {c.sku_id: True for c in wanted if c.op in ("set", "add")}})
     return apply(

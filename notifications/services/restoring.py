@@ -41,6 +41,8 @@ class Restorable:
     """SKU ids of which there are fewer than were in the cart."""
     is_own_unchanged: bool = False
     """The visitor is the owner, and the cart is as it was: there is nothing to copy."""
+    has_other_lines: bool = False
+    """The visitor's own cart holds something that these lines would join, or could replace."""
 
 
 def look_at(*, message: Message, visitor: CartRef | None, now: datetime) -> Restorable:
@@ -72,14 +74,16 @@ def look_at(*, message: Message, visitor: CartRef | None, now: datetime) -> Rest
         gone=tuple(gone),
         cut=tuple(cut),
         is_own_unchanged=_is_own_unchanged(message, visitor),
+        has_other_lines=bool(live and {line.sku_id for line in live.lines} - {line.card.sku_id for line in lines}),
     )
 
 
-def restore(*, message: Message, ref: CartRef, now: datetime) -> CartChange | None:
+def restore(*, message: Message, ref: CartRef, now: datetime, is_replacing: bool = False) -> CartChange | None:
     """Copy the lines of a reminder's cart into this cart: of a SKU that is in both the greater quantity stays.
 
-    What is not there any more is left out. The cart that the mail was about is not touched, and no code or sign-in
-    comes with it. Repeatable: the same lines change nothing. None if there is nothing to copy.
+    `is_replacing`: the cart holds these lines afterwards, and no others. What is not there any more is left out. The
+    cart that the mail was about is not touched, and no code or sign-in comes with it. Repeatable: the same lines change
+    nothing. None if there is nothing to change.
 
     :raises Refusal: as `cart.services.change_lines`.
     """
@@ -87,14 +91,21 @@ def restore(*, message: Message, ref: CartRef, now: datetime) -> CartChange | No
     if found.state is not LinkState.READY or found.is_own_unchanged:
         return None
     here = {line.sku_id: line.quantity for line in carts.get_cart(ref=ref).lines}
-    changes = [
-        LineChange("set", line.card.sku_id, line.quantity)
-        for line in found.lines
-        if line.quantity > here.get(line.card.sku_id, 0)
-    ]
-    if not changes:
+    there = {line.card.sku_id: line.quantity for line in found.lines}
+    if is_replacing:
+        wanted = {} if here == there else there
+    else:
+        wanted = {sku_id: quantity for sku_id, quantity in there.items() if quantity > here.get(sku_id, 0)}
+    if not wanted:
         return None
-    return cart_services.change_lines(ref=ref, changes=changes, now=now, is_clamping=True)
+    return cart_services.change_lines(
+        ref=ref,
+        changes=[LineChange("set", sku_id, quantity) for sku_id, quantity in wanted.items()],
+        now=now,
+        mode="replace" if is_replacing else "patch",
+        is_clamping=True,
+        keeps_undo=True,
+    )
 
 
 def note_touch(*, message: Message, kind: TouchKind, visitor: CartRef | None, now: datetime) -> None:

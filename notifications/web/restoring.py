@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -21,6 +23,9 @@ from shop.core import clock
 from shop.core.errors import Refusal
 from shop.core.web.own import remember_own
 from shop.core.web.pages import see_other
+
+_MOST_OF_TOKEN = 64
+"""Characters of an undo token; what is longer is none of ours."""
 
 
 class RestoreLinkView(LinkPageView):
@@ -54,10 +59,14 @@ class RestoreView(LinkPageView):
         found = services.look_at(message=message, visitor=identity.cart_ref(request), now=clock.now())
         if found.state is not LinkState.READY:
             return _ended(request, found.state)
-        return render(request, "notifications/restore.html", _context(found))
+        undo = request.GET.get("undo", "")
+        return render(request, "notifications/restore.html", {**_context(found), "undo": undo[:_MOST_OF_TOKEN]})
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Copy the lines into the visitor's own cart, then go on to checkout, or to the cart if that cannot be.
+
+        Where they joined or replaced others, the page shows that first, with Undo: nobody pays for what they did not
+        expect to find.
 
         :raises LinkUnknownError: if the half hour is over: the link in the mail begins another.
         """
@@ -69,13 +78,18 @@ class RestoreView(LinkPageView):
         if found.state is not LinkState.READY:
             return _ended(request, found.state)
 
+        is_replacing = request.POST.get("how") == "replace"
+
         def copy(ref: CartRef) -> tuple[CartRef, CartChange | None]:
-            return ref, services.restore(message=message, ref=ref, now=now)
+            return ref, services.restore(message=message, ref=ref, now=now, is_replacing=is_replacing)
 
         done = identity.perform(request, copy)
         ref, change = done.result
         services.note_touch(message=message, kind=TouchKind.RESTORE, visitor=ref, now=now)
-        response = _to_checkout(request, ref)
+        if change is not None and found.has_other_lines:
+            response: HttpResponse = see_other(f"{reverse('notifications:restore')}?{urlencode({'undo': change.undo})}")
+        else:
+            response = _to_checkout(request, ref)
         identity.attach_session(response, request, new_token=done.new_token, cart=change.cart if change else None)
         return response
 
@@ -99,6 +113,7 @@ def _context(found: Restorable) -> dict[str, object]:
         "rows": [{"line": line, "is_cut": line.card.sku_id in found.cut, **_change(line)} for line in found.lines],
         "gone": found.gone,
         "is_own_unchanged": found.is_own_unchanged,
+        "has_other_lines": found.has_other_lines,
     }
 
 

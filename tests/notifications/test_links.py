@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from datetime import timedelta
 from email import message_from_bytes, policy
 
@@ -154,6 +155,41 @@ def test_what_is_in_the_visitors_cart_stays_and_the_greater_quantity_counts(owne
     put(ref, "MUG", 5)
     client.post(RESTORE)
     assert cart_of(ref) == {"LAMP": 1, "MUG": 5}
+
+
+def test_lines_that_joined_others_are_shown_with_undo_and_may_replace_them_instead(owner: User) -> None:
+    make_sku("LAMP")
+    other = make_customer()
+    ref = CartRef("u", str(other.pk))
+    put(ref, "LAMP", 1)
+    put(ref, "MUG", 5)
+    client = signed_in(other)
+    follow(client)
+    assert client.post(RESTORE).status_code == 303  # nothing to add: straight on
+    put(ref, "MUG", 1)
+
+    joined = client.post(RESTORE)["Location"]
+    page = client.get(joined).content.decode()
+    assert "beside what was in it" in page
+    assert cart_of(ref) == {"LAMP": 1, "MUG": 2}
+    assert client.post(reverse("cart:undo"), {"undo": undo_of(page)}).status_code == 303
+    assert cart_of(ref) == {"LAMP": 1, "MUG": 1}
+
+    client.post(RESTORE)
+    replaced = client.post(RESTORE, {"how": "replace"})["Location"]
+    page = client.get(replaced).content.decode()
+    assert cart_of(ref) == {"MUG": 2}
+    assert "and nothing else" in page
+    assert "Replace instead" not in page
+    client.post(reverse("cart:undo"), {"undo": undo_of(page)})
+    assert cart_of(ref) == {"LAMP": 1, "MUG": 2}
+
+
+def undo_of(page: str) -> str:
+    """Read the token of the page's Undo."""
+    found = re.search(r'name="undo" value="([^"]+)"', page)
+    assert found is not None
+    return found[1]
 
 
 def test_changes_since_are_told_and_what_is_gone_is_named(owner: User) -> None:
