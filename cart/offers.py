@@ -1,10 +1,12 @@
-"""What the rest of the shop knows of SKUs: cards with prices, and availability: two queries, whatever the number."""
+"""What the rest of the shop knows of SKUs: cards, prices and availability, in one query, whatever the number."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+
+from django.conf import settings
 
 from inventory import selectors as inventory
 from inventory.types import Availability
@@ -47,7 +49,7 @@ def currency() -> str:
 def list_offers(
     *, sku_ids: Collection[str], now: datetime, owner: str | None = None, customer: str = "", code: str = ""
 ) -> Offers:
-    """Look up SKUs: two queries, none if there are no SKUs.
+    """Look up SKUs: one query, none if there are no SKUs.
 
     `owner` is the asker's checkout: units that it has reserved count as available. `customer` is the owner of the cart:
     the prices are those of their segment. `code` is the cart's currency; empty: that of whoever asks.
@@ -57,11 +59,16 @@ def list_offers(
     code = code or currency()
     known = catalog.list_cards_with(
         sku_ids=sku_ids,
-        column=pricing.CURRENT_PRICE,
-        params=pricing.price_params(currency=code, now=now, owner=customer),
+        columns=f"{pricing.CURRENT_PRICE}, {inventory.STOCK_COLUMNS}",
+        join=inventory.STOCK_JOIN,
+        params={
+            **pricing.price_params(currency=code, now=now, owner=customer),
+            **inventory.stock_params(owner=owner),
+        },
     )
+    low_stock = settings.INVENTORY.low_stock
     return Offers(
-        cards={sku_id: card for sku_id, (card, _) in known.items()},
-        prices={sku_id: Money(minor, code) for sku_id, (_, minor) in known.items() if minor is not None},
-        stock=inventory.availability(sku_ids=sku_ids, owner=owner),
+        cards={sku_id: row[0] for sku_id, row in known.items()},
+        prices={sku_id: Money(row[1], code) for sku_id, row in known.items() if row[1] is not None},
+        stock={sku_id: inventory.read_stock(sku_id, row[2:], low_stock=low_stock) for sku_id, row in known.items()},
     )

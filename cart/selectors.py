@@ -118,7 +118,7 @@ def view_cart(
     owner: str | None = None,
     with_saved: bool = False,
 ) -> CartView:
-    """Show a cart with current prices, cards and availability: one Redis round trip and three queries.
+    """Show a cart with current prices, cards and availability: one Redis round trip and two queries.
 
     `owner` is the shopper's open checkout, whose reserved units count as available. `with_saved` adds the saved list,
     at the same cost.
@@ -138,12 +138,13 @@ def enrich(
     saved: Sequence[CartLine] = (),
     owner: str | None = None,
 ) -> CartView:
-    """Add current prices, discounts, cards and availability to a cart: three queries, none for an empty one."""
+    """Add current prices, discounts, cards and availability to a cart: two queries, none for an empty one."""
     customer = cart.ref.owner if cart.ref else ""
     sku_ids = {line.sku_id for line in (*cart.lines, *saved)}
     offers = list_offers(sku_ids=sku_ids, now=now, owner=owner, customer=customer, code=cart.currency)
-    lines = tuple(_line_view(line, offers) for line in cart.lines)
-    deferred = tuple(_line_view(line, offers) for line in saved)
+    most = conf().max_quantity
+    lines = tuple(_line_view(line, offers, most) for line in cart.lines)
+    deferred = tuple(_line_view(line, offers, most) for line in saved)
     quote = pricing.quote(
         demands=[Demand(view.sku_id, view.quantity) for view in lines if view.line_total is not None],
         currency=cart.currency,
@@ -165,7 +166,7 @@ def enrich(
 
 
 def pending_merge(*, cart: Cart, now: datetime, owner: str | None = None) -> PendingMerge | None:
-    """Tell what a merge left to this cart's customer to decide: two queries, none if there is nothing.
+    """Tell what a merge left to this cart's customer to decide: one query, none if there is nothing.
 
     `services.answer_merge` takes the answer. A copy cannot be answered, so it has none.
     """
@@ -173,7 +174,7 @@ def pending_merge(*, cart: Cart, now: datetime, owner: str | None = None) -> Pen
         return None
     guest = cart.question.guest
     offers = list_offers(sku_ids={line.sku_id for line in guest}, now=now, owner=owner, code=cart.currency)
-    views = [(_line_view(line, offers), cart.line(line.sku_id)) for line in guest]
+    views = [(_line_view(line, offers, conf().max_quantity), cart.line(line.sku_id)) for line in guest]
     return PendingMerge(
         cart.question.question_id,
         tuple(
@@ -229,7 +230,7 @@ def _copy(ref: CartRef) -> tuple[Cart, tuple[CartLine, ...]]:
     return cart, decode_lines(stored.saved)
 
 
-def _line_view(line: CartLine, offers: Offers) -> LineView:
+def _line_view(line: CartLine, offers: Offers, most: int) -> LineView:
     stock = offers.stock.get(line.sku_id)
     is_sold = offers.is_sold(line.sku_id)
     price = offers.prices.get(line.sku_id) if is_sold else None
@@ -238,7 +239,6 @@ def _line_view(line: CartLine, offers: Offers) -> LineView:
     if is_sold and 0 < available < line.quantity:
         state = AvailabilityState.SHORT
     added = line.price_at_add
-    has_delta = price is not None and added is not None and price.currency == added.currency
     return LineView(
         sku_id=line.sku_id,
         quantity=line.quantity,
@@ -247,12 +247,12 @@ def _line_view(line: CartLine, offers: Offers) -> LineView:
         price_at_add=added,
         unit_price=price,
         line_total=price * line.quantity if price is not None else None,
-        price_delta=price - added if has_delta and price is not None and added is not None else None,
+        price_delta=price - added if price and added and price.currency == added.currency else None,
         state=state,
         available=available,
-        buyable=min(available, conf().max_quantity),
+        buyable=min(available, most),
         retry_after_seconds=stock.retry_after_seconds if stock and is_sold else None,
-        is_elsewhere=offers.is_elsewhere(line.sku_id),
+        is_elsewhere=not is_sold and offers.is_elsewhere(line.sku_id),
     )
 
 
@@ -284,7 +284,7 @@ def _digest(views: Sequence[LineView], quote: PriceQuote, locale: str) -> str:
             v.sku_id,
             v.title,
             v.unit_price.minor if v.unit_price else None,
-            v.state.value,
+            v.state,
             v.buyable,
             v.is_sold,
             v.is_elsewhere,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -33,20 +33,31 @@ KEPT_UNTIL = """(
 """A column for the statement of another app whose table, called `c`, names a reservation: when it ends, null once its
 units are no longer kept."""
 
-_AVAILABILITY = """
-SELECT s.sku_id, s.on_hand, s.reserved, coalesce(h.own, 0), coalesce(h.overdue, 0), h.seconds
-  FROM inventory_stockitem s
+STOCK_COLUMNS = "i.on_hand, i.reserved, coalesce(h.own, 0), coalesce(h.overdue, 0), h.seconds"
+"""What `read_stock` reads."""
+_HELD = """
   LEFT JOIN LATERAL (
-    SELECT sum(l.quantity) FILTER (WHERE r.owner = %(owner)s) AS own,
-           sum(l.quantity) FILTER (WHERE r.owner <> %(owner)s AND r.expires_at <= clock_timestamp()) AS overdue,
+    SELECT sum(l.quantity) FILTER (WHERE r.owner = %(stock_owner)s) AS own,
+           sum(l.quantity) FILTER (WHERE r.owner <> %(stock_owner)s AND r.expires_at <= clock_timestamp()) AS overdue,
            extract(epoch FROM min(r.expires_at)
-             FILTER (WHERE r.owner <> %(owner)s AND r.expires_at > clock_timestamp()) - clock_timestamp()) AS seconds
+             FILTER (WHERE r.owner <> %(stock_owner)s AND r.expires_at > clock_timestamp()) - clock_timestamp())
+             AS seconds
       FROM inventory_reservationline l
       JOIN inventory_reservation r ON r.id = l.reservation_id
-     WHERE l.sku_id = s.sku_id AND l.is_live
-  ) h ON s.reserved > 0
- WHERE s.sku_id = ANY(%(sku_ids)s)
+     WHERE l.sku_id = i.sku_id AND l.is_live
+  ) h ON i.reserved > 0
 """
+STOCK_JOIN = f"LEFT JOIN inventory_stockitem i ON i.sku_id = s.sku_id {_HELD}"
+"""What `STOCK_COLUMNS` need beside a row called `s` that has a `sku_id`: for another query about SKUs, so that a caller
+that wants more than stock asks once. Its parameters: `stock_params`."""
+_AVAILABILITY = f"""
+SELECT i.sku_id, {STOCK_COLUMNS} FROM inventory_stockitem i {_HELD} WHERE i.sku_id = ANY(%(sku_ids)s)
+"""  # noqa: S608 - constants
+
+
+def stock_params(*, owner: str | None = None) -> dict[str, Any]:
+    """Give the parameters of `STOCK_JOIN`; `owner` is whose reserved units count as available."""
+    return {"stock_owner": owner or ""}
 
 
 def availability(*, sku_ids: Collection[str], owner: str | None = None) -> dict[str, Availability]:
@@ -57,26 +68,26 @@ def availability(*, sku_ids: Collection[str], owner: str | None = None) -> dict[
     wanted = set(sku_ids)
     if not wanted:
         return {}
+    asked = {"sku_ids": sorted(wanted), **stock_params(owner=owner)}
     low_stock = conf().low_stock
-    found: dict[str, Availability] = {}
-    for sku_id, on_hand, reserved, own, overdue, seconds in prepared(
-        _AVAILABILITY, {"sku_ids": sorted(wanted), "owner": owner or ""}
-    ):
-        others = reserved - own - overdue
-        available = on_hand - others
-        state = availability_state(available=available, reserved_by_others=others, low_stock=low_stock)
-        is_waiting = state is AvailabilityState.RESERVED_BY_OTHERS and seconds is not None
-        found[sku_id] = Availability(
-            sku_id=sku_id,
-            on_hand=on_hand,
-            available=available,
-            state=state,
-            retry_after_seconds=max(1, math.ceil(seconds)) if is_waiting else None,
-        )
-    return {
-        sku_id: found.get(sku_id) or Availability(sku_id, 0, 0, AvailabilityState.OUT, None)
-        for sku_id in sorted(wanted)
-    }
+    found = {row[0]: read_stock(row[0], row[1:], low_stock=low_stock) for row in prepared(_AVAILABILITY, asked)}
+    return {sku_id: found.get(sku_id) or _none(sku_id) for sku_id in sorted(wanted)}
+
+
+def read_stock(sku_id: str, row: Sequence[Any], *, low_stock: int) -> Availability:
+    """Make the availability of one SKU of `STOCK_COLUMNS`; up to `low_stock` units are few."""
+    on_hand, reserved, own, overdue, seconds = row
+    if on_hand is None:
+        return _none(sku_id)
+    others = reserved - own - overdue
+    available = on_hand - others
+    state = availability_state(available=available, reserved_by_others=others, low_stock=low_stock)
+    is_waiting = state is AvailabilityState.RESERVED_BY_OTHERS and seconds is not None
+    return Availability(sku_id, on_hand, available, state, max(1, math.ceil(seconds)) if is_waiting else None)
+
+
+def _none(sku_id: str) -> Availability:
+    return Availability(sku_id, 0, 0, AvailabilityState.OUT, None)
 
 
 def get_reservation(*, reservation_id: str) -> ReservationView:

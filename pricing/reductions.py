@@ -7,17 +7,20 @@ from datetime import datetime
 from typing import Any
 
 from pricing.types import CodeOff, Combining, Reduction, ReductionKind
-from shop.catalog.selectors import SKU_ROWS
-from shop.core.db import prepared
+from shop.catalog.selectors import ASKED_SKU_ROWS
+from shop.core.db import array_text, prepared
 
 # One row a promotion that runs of itself, and one a code of the cart, whatever its state: why a code takes nothing off
 # is told. What this owner has claimed and not yet ordered counts as unused: it is theirs. The uses of a promotion are
 # looked at only if it has a limit.
 _IN_FORCE = f"""
+WITH asked AS MATERIALIZED (
+  SELECT s.sku_id::text, t.slug, t.category FROM {ASKED_SKU_ROWS}
+)
 SELECT p.id, p.name, p.kind, p.value, p.free, p.minimum_minor, p.combines,
        CASE WHEN p.sku_ids = '{{}}' AND p.products = '{{}}' AND p.categories = '{{}}' THEN %(sku_ids)s::text[]
-            ELSE ARRAY(SELECT s.sku_id::text FROM {SKU_ROWS} WHERE s.sku_id = ANY(%(sku_ids)s::text[])
-                        AND (s.sku_id = ANY(p.sku_ids) OR t.slug = ANY(p.products) OR t.category = ANY(p.categories)))
+            ELSE ARRAY(SELECT a.sku_id FROM asked a
+                        WHERE a.sku_id = ANY(p.sku_ids) OR a.slug = ANY(p.products) OR a.category = ANY(p.categories))
        END,
        c.id, c.label,
        p.currency IN ('', %(currency)s) AND (p.segment = '' OR p.segment = mine.segment),
@@ -74,7 +77,7 @@ def list_reductions(
     together, if it is not the owner's own.
     """
     params: dict[str, Any] = {
-        "sku_ids": sorted(sku_ids),
+        "sku_ids": array_text(sorted(sku_ids)),
         "currency": currency,
         "owner": owner,
         "customer_key": customer_key or owner,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from pricing.types import CodeOff, Combining, Demand, Discount, PriceQuote, QuoteLine, Reduction, ReductionKind
@@ -57,7 +57,12 @@ def price_demands(
         sheet.take(reduction)
     return PriceQuote(
         currency=currency,
-        lines=tuple(replace(line, discount_minor=sheet.taken.get(line.sku_id, 0)) for line in lines),
+        lines=tuple(
+            QuoteLine(line.sku_id, line.quantity, line.unit_price, line.line_total, sheet.taken[line.sku_id])
+            if line.sku_id in sheet.taken
+            else line
+            for line in lines
+        ),
         unpriced=tuple(sku_id for sku_id in wanted if sku_id not in prices),
         subtotal=subtotal,
         total=Money(subtotal.minor - sum(sheet.taken.values()), currency),

@@ -10,13 +10,13 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import get_language, to_locale
 
 from cart import identity, selectors
 from cart.conf import conf
 from cart.types import CartChange, CartRef
+from cart.web.drawing import draw_change, draw_page
 from cart.web.flash import Did, pack
 from cart.web.present import CartPage, Row, cart_page, unpriced_page, with_did, with_row
 from cart.web.words import did_words
@@ -116,8 +116,7 @@ def done_url(did: Did) -> str:
 
 def render_cart(request: HttpRequest, page: CartPage, *, status: int = 200, is_error: bool = False) -> HttpResponse:
     """Render the whole page."""
-    context = {"page": page, "units": page.units, "has_bar": bool(page.rows) and not page.is_copy, "is_error": is_error}
-    response = render(request, "cart/cart.html", context, status=status)
+    response = HttpResponse(draw_page(request, page, is_error=is_error), status=status)
     if status != 200:  # noqa: PLR2004 - an answer to a POST is nothing to go Back to
         response["Cache-Control"] = NO_STORE
     return response
@@ -138,21 +137,16 @@ def render_fragment(
     Around a row go the parts that depend on it, to be swapped out of band, and always the sentence for the status line.
     """
     shown = with_did(page, did)
-    gone = None if row else next((entry for entry in shown.entries if entry.is_gone), None)
-    is_whole = is_whole or not page.rows or (row is None and gone is None)
-    context = {
-        # The whole cart is one swap: its parts then carry no marks of their own.
-        "page": shown if is_whole else replace(page, is_fragment=True),
-        "row": row,
-        "gone": gone,
-        "whole": is_whole,
-        "with_saved": with_saved,
-        "live": page.refused or (did_words(did, units=page.units, total=page.total) if did else ""),
-    }
-    response = render(request, "cart/_change.html", context, status=status)
+    entry = row or next((entry for entry in shown.entries if entry.is_gone), None)
+    if is_whole or not page.rows:
+        entry = None
+    # The whole cart is one swap: its parts then carry no marks of their own.
+    shown = replace(page, is_fragment=True) if entry else shown
+    live = page.refused or (did_words(did, units=page.units, total=page.total) if did else "")
+    response = HttpResponse(draw_change(request, shown, entry, with_saved=with_saved, live=live), status=status)
     response["Cart-Version"] = str(page.version)
     response["Cache-Control"] = NO_STORE
-    if is_whole:
+    if entry is None:
         response["HX-Retarget"] = "#cart"
         response["HX-Reswap"] = "outerHTML"
     return response

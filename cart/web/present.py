@@ -222,33 +222,35 @@ def _unpriced_row(line: CartLine, index: int) -> Row:
 
 def cart_row(line: LineView, index: int, *, limit: int, is_saved: bool = False) -> Row:
     """Put one line into the words and numbers of its row."""
-    is_buyable = line.is_sold and line.unit_price is not None
+    is_sold, card = line.is_sold, line.card
+    is_buyable = is_sold and line.unit_price is not None
     most = min(limit, max(line.buyable, 0))
     at_limit = ""
     if is_buyable and line.quantity >= most and line.buyable >= line.quantity:
         at_limit = words.limit_words(line, limit)
     stock = words.saved_stock_words(line) if is_saved else words.line_stock_words(line)
+    price = words.price_words(line.price_at_add, line.unit_price, is_saved=is_saved) if is_buyable else ""
     return Row(
         index=index,
         sku_id=line.sku_id,
         title=line.title,
-        name=line.card.product_title if line.card else line.title,
-        url=line.card.url if line.card else reverse("catalog:list"),
-        image_url=line.card.image_url if line.card else "",
-        options=" · ".join(value for _name, value in line.card.options) if line.card else "",
+        name=card.product_title if card else line.title,
+        url=card.url if card else reverse("catalog:list"),
+        image_url=card.image_url if card else "",
+        options=" · ".join([value for _name, value in card.options]) if card else "",
         quantity=line.quantity,
         typed=str(line.quantity),
         each=line.unit_price if is_buyable else None,
         total=line.line_total,
-        minus=max(line.quantity - 1, 0),
+        minus=line.quantity - 1,
         plus=min(line.quantity + 1, limit),
         limit=at_limit,
-        is_sold=line.is_sold,
+        is_sold=is_sold,
         is_far=index >= _FAR,
         stock="" if at_limit and line.buyable >= line.quantity else stock,
         fix=line.buyable if is_buyable and 0 < line.buyable < line.quantity else 0,
-        price_words=words.price_words(line.price_at_add, line.unit_price, is_saved=is_saved) if is_buyable else "",
-        price_kind=words.price_kind(line.price_at_add, line.unit_price),
+        price_words=price,
+        price_kind=words.price_kind(line.price_at_add, line.unit_price) if price else "",
         can_move=is_buyable and line.buyable > 0,
     )
 

@@ -7,7 +7,7 @@ import binascii
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -17,7 +17,7 @@ from shop.catalog.errors import CursorInvalidError, ProductUnknownError, SkuUnkn
 from shop.catalog.pictures import picture_url
 from shop.catalog.rules import canonical_sku_id, search_words, sku_title
 from shop.catalog.types import Page, ProductCard, SkuCard, SkuSlice
-from shop.core.db import prepared
+from shop.core.db import array_text, prepared
 from shop.core.errors import ErrorDetail
 
 PAGE_SIZE = 24
@@ -32,7 +32,10 @@ SKU_ROWS = "catalog_sku s JOIN catalog_product t ON t.id = s.product_id"
 """SKUs (`s`: `sku_id`) with their products (`t`: `slug`, `category`), for other apps' statements about them."""
 CARD_JSON = "json_build_array(s.sku_id, s.options::text, s.is_sellable, t.title, t.slug)"
 """A card as one value of such a statement: `read_card`."""
-_CARDS = f"SELECT {_CARD} FROM {SKU_ROWS} WHERE s.sku_id = ANY(%(sku_ids)s)"  # noqa: S608 - constants
+# Joined, not compared with `ANY`: with a plan that is kept, PostgreSQL looks through such a list once for each row.
+ASKED_SKU_ROWS = f"unnest(%(sku_ids)s::text[]) AS w(sku_id) JOIN ({SKU_ROWS}) ON s.sku_id = w.sku_id"
+"""`SKU_ROWS` of the different ids in the parameter `sku_ids` (`array_text`)."""
+_CARDS = f"SELECT {_CARD} FROM {ASKED_SKU_ROWS}"  # noqa: S608 - constants
 
 
 def list_cards(*, sku_ids: Collection[str]) -> dict[str, SkuCard]:
@@ -40,22 +43,27 @@ def list_cards(*, sku_ids: Collection[str]) -> dict[str, SkuCard]:
     wanted = _possible(sku_ids)
     if not wanted:
         return {}
-    return {row[0]: _read_card(*row) for row in prepared(_CARDS, {"sku_ids": wanted})}
+    return {row[0]: _read_card(*row) for row in prepared(_CARDS, {"sku_ids": array_text(wanted)})}
 
 
 def list_cards_with(
-    *, sku_ids: Collection[str], column: str, params: Mapping[str, Any]
-) -> dict[str, tuple[SkuCard, Any]]:
-    """Look up SKUs as `list_cards` does, each with one more value about it, still in one query.
+    *, sku_ids: Collection[str], columns: str, params: Mapping[str, Any], join: str = ""
+) -> dict[str, tuple[Any, ...]]:
+    """Look up SKUs as `list_cards` does, each with further values after its card, still in one query.
 
-    `column` is a constant expression of another app about the SKU of a row called `s`, such as
-    `pricing.selectors.CURRENT_PRICE`, `params` are its parameters.
+    `columns` are constant expressions of other apps about the SKU of a row called `s`, such as
+    `pricing.selectors.CURRENT_PRICE`, `join` what they need beside it, `params` their parameters.
     """
     wanted = _possible(sku_ids)
     if not wanted:
         return {}
-    sql = _CARDS.replace(" FROM", f", {column} FROM", 1)
-    return {row[0]: (_read_card(*row[:-1]), row[-1]) for row in prepared(sql, {**params, "sku_ids": wanted})}
+    found = prepared(_cards_with(columns, join), {**params, "sku_ids": array_text(wanted)})
+    return {row[0]: (_read_card(*row[:5]), *row[5:]) for row in found}
+
+
+@cache
+def _cards_with(columns: str, join: str) -> str:
+    return f"SELECT {_CARD}, {columns} FROM {ASKED_SKU_ROWS} {join}"  # noqa: S608 - constants
 
 
 def read_card(found: Sequence[Any]) -> SkuCard:

@@ -48,9 +48,11 @@ def array_text(values: Iterable[int | bool | str | datetime]) -> str:
     items = list(values)
     if not items or isinstance(items[0], int):
         return "{" + ",".join(map(str, items)) + "}"
-    if isinstance(items[0], datetime):
-        return '{"' + '","'.join(map(str, items)) + '"}'
-    quoted = (str(item).replace("\\", "\\\\").replace('"', '\\"') for item in items)
+    texts = [item if type(item) is str else str(item) for item in items]
+    joined = "".join(texts)
+    if '"' not in joined and "\\" not in joined:
+        return '{"' + '","'.join(texts) + '"}'
+    quoted = (item.replace("\\", "\\\\").replace('"', '\\"') for item in texts)
     return '{"' + '","'.join(quoted) + '"}'
 
 

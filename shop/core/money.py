@@ -88,7 +88,7 @@ def _written(amount: Money, locale: str) -> str:
 
 def total(amounts: tuple[Money, ...] | list[Money], currency: str) -> Money:
     """Add up amounts of one currency; nothing adds up to zero."""
-    result = Money(0, currency)
-    for amount in amounts:
-        result += amount
-    return result
+    for other in {amount.currency for amount in amounts} - {currency}:
+        msg = f"{currency} and {other} do not mix"
+        raise ValueError(msg)
+    return Money(sum([amount.minor for amount in amounts]), currency)

@@ -68,7 +68,7 @@ def test_what_does_not_conflict_is_joined_and_the_rest_is_asked() -> None:
     )
     with CaptureQueriesContext(connection) as queries:
         pending = selectors.pending_merge(cart=present(), now=NOW)
-    assert len(queries) == 2
+    assert len(queries) == 1
     assert pending
     assert pending.lines == (PendingLine("BOTH", "Enamel mug, BOTH", 2, 5, 10),)
 

@@ -74,7 +74,7 @@ def offer(
     """
     known = catalog.list_cards_with(
         sku_ids=[line.sku_id for line in wanted],
-        column=pricing.CURRENT_PRICE,
+        columns=pricing.CURRENT_PRICE,
         params=pricing.price_params(currency=currency, now=now, owner=owner),
     )
     cards = {sku_id: card for sku_id, (card, _) in known.items()}

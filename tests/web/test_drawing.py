@@ -1,4 +1,4 @@
-"""Rows of the cart page are drawn once: what may be kept of them, and what may not."""
+"""The cart page is put together from what was drawn once: what may be kept, and what may not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from django.test import override_settings
 from django.utils.translation import override
 
-from cart.templatetags import cart_rows
+from cart.web import drawing
 from tests.web.helpers import sell, set_price, set_stock, shopper_with
 from tests.web.shopper import Shopper
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> None:
-    cart_rows._kept.cache_clear()
+    drawing._kept_row.cache_clear()
 
 
 def _page(shopper: Shopper) -> str:
@@ -36,14 +36,13 @@ def test_a_row_that_was_drawn_for_one_shopper_carries_the_token_and_version_of_t
     second.press("One Enamel mug more").press("One Enamel mug less")
     pages = _page(first), _page(second)
 
-    assert cart_rows._kept.cache_info().hits > 0
+    assert drawing._kept_row.cache_info().hits > 0
     for shopper, page in zip((first, second), pages, strict=True):
         assert len(_values(page, "csrfmiddlewaretoken")) == 1
         assert _values(page, "v") == {shopper.client.cookies["cart_v"].value}
     assert _values(pages[0], "csrfmiddlewaretoken") != _values(pages[1], "csrfmiddlewaretoken")
     assert _values(pages[0], "v") != _values(pages[1], "v")
-    for mark in (cart_rows._VERSION, cart_rows._TOKEN):
-        assert mark not in pages[0] + pages[1]
+    assert drawing._NONCE not in pages[0] + pages[1]
 
 
 def test_another_price_or_stock_is_another_row() -> None:
@@ -59,20 +58,20 @@ def test_another_price_or_stock_is_another_row() -> None:
 def test_what_was_typed_or_refused_is_shown_once_and_not_kept() -> None:
     sell("MUG", "Enamel mug")
     shopper = shopper_with("MUG")
-    kept = cart_rows._kept.cache_info().currsize
+    kept = drawing._kept_row.cache_info().currsize
     shopper.press("Update the quantity of Enamel mug", quantity="x<y")
     assert 'value="x&lt;y"' in shopper.response.content.decode()  # type: ignore[union-attr]  # a page
-    assert cart_rows._kept.cache_info().currsize == kept
+    assert drawing._kept_row.cache_info().currsize == kept
 
 
 def test_each_language_has_rows_of_its_own() -> None:
     sell("MUG", "Enamel mug", price=1_400)
     shopper = shopper_with("MUG")
     _page(shopper)
-    before = cart_rows._kept.cache_info().misses
+    before = drawing._kept_row.cache_info().misses
     with override_settings(LANGUAGES=[("de", "Deutsch")], LANGUAGE_CODE="de"), override("de"):
         assert "14,00" in _page(shopper)
-    assert cart_rows._kept.cache_info().misses > before
+    assert drawing._kept_row.cache_info().misses > before
 
 
 def _calls(shopper: Shopper) -> int:
@@ -94,15 +93,15 @@ def test_a_saved_row_is_kept_beside_the_cart_row_of_the_same_line() -> None:
     shopper = shopper_with("MUG").press("Save Enamel mug for later")
     assert 'id="saved-MUG"' in _page(shopper)
     assert 'id="line-MUG"' not in _page(shopper)
-    assert cart_rows._kept.cache_info().hits > 0
+    assert drawing._kept_row.cache_info().hits > 0
     assert len(_values(_page(shopper), "csrfmiddlewaretoken")) == 1
 
 
-def test_a_part_carries_the_token_of_whoever_sees_it_and_another_total_is_another_part() -> None:
+def test_a_frame_carries_the_token_and_the_total_of_whoever_sees_it() -> None:
     sell("MUG", "Enamel mug", price=1_400)
     first, second = shopper_with("MUG"), shopper_with("MUG")
     pages = _page(first), _page(second)
-    assert cart_rows._kept_part.cache_info().hits > 0
+    assert drawing._kept_frame.cache_info().hits > 0
     assert all(len(_values(page, "csrfmiddlewaretoken")) == 1 for page in pages)
     assert _values(pages[1], "shown_total") == {"1400"}
     set_price("MUG", 1_650)
