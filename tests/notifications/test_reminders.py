@@ -19,7 +19,7 @@ from cart import selectors as carts_read
 from cart import services as carts
 from cart.models import CartRecord
 from cart.types import CartRef
-from notifications import services
+from notifications import selectors, services
 from notifications.models import Abandonment, Campaign, Message, SkipCount, Step
 from shop.catalog.models import Product
 from shop.checkout import following
@@ -324,6 +324,39 @@ def test_a_second_episode_begins_only_after_the_pause_for_a_customer() -> None:
     Abandonment.objects.update(cooldown_range=None)
     services.detect(now=clock.now(), is_sweep=True)
     assert Abandonment.objects.count() == 2
+
+
+def test_the_exclusion_refuses_at_sending_a_cool_down_that_was_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_sku()
+    leave_cart(make_customer())
+    make_campaign()
+    services.detect(now=clock.now())
+    event = Abandonment.objects.get()
+    Abandonment.objects.create(
+        cart_record_id=0,
+        content_version=0,
+        user_id=event.user_id,
+        campaign_id=event.campaign_id,
+        variant_id=event.variant_id,
+        is_holdout=False,
+        state="expired",
+        abandoned_at=event.abandoned_at,
+        enrolled_at=event.enrolled_at,
+        closed_at=event.enrolled_at,
+        cooldown_range=(event.enrolled_at, event.enrolled_at + HOUR),
+        currency="GBP",
+        value_minor=1,
+    )
+    true_standing = selectors.find_standing
+    monkeypatch.setattr(
+        selectors, "find_standing", lambda **asked: dataclasses.replace(true_standing(**asked), is_cooling_down=False)
+    )
+
+    assert services.send_reminders(now=clock.now()) == 0
+
+    assert reason() == "cooldown"
+    event.refresh_from_db()
+    assert (event.state, event.cooldown_range, event.snapshot) == ("cancelled", None, None)
 
 
 def test_a_sequence_goes_on_until_the_customer_orders() -> None:
