@@ -53,7 +53,7 @@ class SavedLineAdmin(OwnedAdmin):
 
     list_display = ("sku_id", "who", "quantity", "price_then", "price_now", "added_at", "cart_link")
     list_display_links = None
-    list_filter = (ShopperFilter, DroppedFilter)
+    list_filter = (ShopperFilter, DroppedFilter, "added_at")
     ordering = ("record_id", "sku_id")
     search_fields = ("sku_id",)
     search_help_text = _("SKU, mail address or customer number, exactly")

@@ -261,7 +261,7 @@ def test_staff_without_permission_see_nothing_and_nobody_may_write(model: str) -
     assert strong.post(reverse("admin:cart_cartrecord_delete", args=[record.pk]), {"post": "yes"}).status_code == 403
 
 
-def test_saved_lines_are_found_by_sku_customer_and_a_fallen_price() -> None:
+def test_saved_lines_are_found_by_sku_customer_date_and_a_fallen_price() -> None:
     make_sku("MUG", price=1_200)
     make_sku("LAMP", price=3_000)
     for user_id, sku_id in ((1, "MUG"), (2, "LAMP")):
@@ -277,6 +277,9 @@ def test_saved_lines_are_found_by_sku_customer_and_a_fallen_price() -> None:
     assert found("?q=MUG") == ["MUG"]
     assert found("?q=u:2") == ["LAMP"]
     assert found("?price=fallen") == ["LAMP"]
+    assert "?added_at__gte=" in page(client, "savedline")
+    assert found("?added_at__gte=2000-01-01T00:00:00Z") == ["MUG", "LAMP"]
+    assert found("?added_at__lt=2000-01-01T00:00:00Z") == []
     assert "£25.00" in page(client, "savedline", "?price=fallen")
 
     where = reverse("admin:cart_savedline_changelist") + "?price=fallen"
