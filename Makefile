@@ -4,11 +4,17 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt
-STAMP := $(VENV)/requirements.cksum
+STAMP := $(VENV)/requirements-dev.lock.cksum
 PORT ?= 8000
 DATA_DIR ?= var
 export PORT DATA_DIR
+
+# Every package of every platform, pinned with its hashes: nothing else is installed.
+RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --strip-extras --no-annotate --generate-hashes --custom-compile-command 'make lock'
+LOCK_ARGS = --upgrade
+# Run where they are needed, by people; neither is part of the shop or its tests.
+PIP_AUDIT := pip-audit==2.10.1
+CYCLONEDX := cyclonedx-bom==7.5.0
 # Every process that tests and demo start would compile Django and the shop anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -22,19 +28,20 @@ REHEARSAL := env DJANGO_SETTINGS_MODULE=shop.settings.prod STAGING=true SECRET_K
   NOTIFICATIONS_PEPPERS=rehearsal NOTIFICATIONS_POSTAL_ADDRESS='1 High Street, London' $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format schema messages bench migrate shell lock clean
+.PHONY: help setup demo test lint format schema messages bench migrate shell lock audit sbom clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk 'BEGIN {FS = ":.*## "} {printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: ## make .venv and install everything pinned (does nothing when it is up to date)
-	@cat $(REQUIREMENTS) | cksum | cmp -s - $(STAMP) || { \
+	@cksum < requirements-dev.lock | cmp -s - $(STAMP) || { \
 	  echo "Installing into $(VENV) with $(PYTHON) ..." && \
 	  "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")' && \
 	  { test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV); } && \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -E '^uv==' requirements-dev.txt)" && \
-	  $(BIN)/uv pip install --compile-bytecode --python $(BIN)/python -r requirements-dev.txt && \
-	  cat $(REQUIREMENTS) | cksum > $(STAMP); }
+	  sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.lock > $(VENV)/uv.txt && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt && \
+	  $(BIN)/uv pip install --compile-bytecode --require-hashes --python $(BIN)/python -r requirements-dev.lock && \
+	  cksum < requirements-dev.lock > $(STAMP); }
 
 demo: setup ## run the whole shop on its own PostgreSQL and Redis (PORT=8000 DATA_DIR=var)
 	@$(BIN)/python -m shop.embedded.demo
@@ -78,10 +85,15 @@ migrate: setup ## bring the database of the running demo, or of DATABASE_URL, up
 shell: setup ## a Python shell inside the shop
 	@$(BIN)/python manage.py shell
 
-lock: setup ## resolve constraints.txt anew from the direct dependencies
-	@printf '' > constraints.txt
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --strip-extras --no-annotate --no-header requirements-dev.txt -o $(VENV)/lock.txt
-	@{ echo '# Every package below the direct dependencies, pinned. Made by `make lock`; not edited by hand.'; cat $(VENV)/lock.txt; } > constraints.txt
+lock: setup ## resolve both lock files anew from the direct dependencies (LOCK_ARGS= keeps what is pinned)
+	@$(RESOLVE) $(LOCK_ARGS) requirements-dev.txt -o requirements-dev.lock
+	@$(RESOLVE) $(LOCK_ARGS) --constraint requirements-dev.lock requirements.txt -o requirements.lock
+
+audit: setup ## ask the public lists whether what is pinned has known holes (needs the network)
+	@$(BIN)/uv tool run --quiet --from '$(PIP_AUDIT)' pip-audit --strict --disable-pip --require-hashes -r requirements-dev.lock
+
+sbom: setup ## write sbom.json, what production consists of as CycloneDX, with hashes (fetches its tool once)
+	@$(BIN)/uv tool run --quiet --from '$(CYCLONEDX)' cyclonedx-py requirements requirements.lock --output-reproducible -o sbom.json
 
 clean: ## stop the demo's servers and delete its data
 	@if test -x $(BIN)/python; then $(BIN)/python -m shop.embedded.clean; else rm -rf "$(DATA_DIR)"; fi

@@ -50,6 +50,7 @@ class _Frame:
     """What all around the rows follows from, but for numbers and words."""
 
     language: str
+    languages: int
     region: str
     guest_storage: str
     is_error: bool
@@ -94,6 +95,7 @@ def draw_change(
 def _frame_of(page: CartPage, *, is_error: bool = False, is_whole: bool = True, with_saved: bool = False) -> _Frame:
     return _Frame(
         language=get_language() or "",
+        languages=len(settings.LANGUAGES),
         region=regions.current().code if regions.are_many() else "",
         guest_storage=settings.CART.guest_storage,
         is_error=is_error,

@@ -235,7 +235,7 @@ def _prepare(
 
 
 def _static_digest() -> str:
-    digest = hashlib.sha256((ROOT / "constraints.txt").read_bytes())
+    digest = hashlib.sha256((ROOT / "requirements.lock").read_bytes())
     for path in sorted((ROOT / "shop" / "static").rglob("*")):
         if path.is_file():
             digest.update(os.fsencode(path.relative_to(ROOT)) + b"\0" + path.read_bytes())
