@@ -15,7 +15,7 @@ from inventory.models import StockItem
 from shop.checkout import models, rules, services
 from shop.checkout.gateways.fake import FakeGateway
 from shop.checkout.models import Order, Payment
-from shop.checkout.services import paying
+from shop.checkout.services import agreeing, paying
 from shop.checkout.types import PaymentState
 from shop.core import clock
 from tests.checkout.helpers import counters, make_sku, offline, outcome_of, pay, put, ready, set_price
@@ -46,7 +46,7 @@ def test_without_the_price_lock_an_old_quote_is_charged(monkeypatch: pytest.Monk
     models.Checkout.objects.update(lock_expires_at=clock.now() - timedelta(seconds=1))
     set_price("MUG", 1_500)
 
-    monkeypatch.setattr(paying, "requote", lambda *_, **__: None)
+    monkeypatch.setattr(agreeing, "requote", lambda *_, **__: None)
 
     assert pay(view, ref).amount.minor == 1_000
 
@@ -58,7 +58,7 @@ def test_without_the_look_at_cart_and_total_something_is_charged_that_nobody_saw
     make_sku("CUP")
     put(ref, "CUP")
 
-    monkeypatch.setattr(paying, "_require_agreed", lambda *_, **__: None)
+    monkeypatch.setattr(paying, "require_agreed", lambda *_, **__: None)
 
     assert pay(view, ref, total=1).amount.minor == 1_000
     assert not Order.objects.get().lines.filter(sku_id="CUP").exists()

@@ -10,24 +10,18 @@ import structlog
 
 from cart import selectors as carts
 from cart import services as cart_services
-from cart.types import Cart
 from pricing.errors import CodeUsedUpError, PromotionUsedUpError
 from shop.checkout import models, selectors
 from shop.checkout.conf import conf
-from shop.checkout.errors import (
-    CheckoutIncompleteError,
-    CheckoutUnknownError,
-    PaymentInProgressError,
-    PriceChangedError,
-)
+from shop.checkout.errors import CheckoutUnknownError, PaymentInProgressError, PriceChangedError
 from shop.checkout.gateways import gateway
 from shop.checkout.models.payments import UNREACHED_REASON
 from shop.checkout.selectors.checkouts import LINES, QuotedLine, read_lines
 from shop.checkout.services import rows
-from shop.checkout.services.details import countries_of
+from shop.checkout.services.agreeing import note_requoted, require_agreed, require_complete
 from shop.checkout.services.keeping import follow_cart
 from shop.checkout.services.outcomes import FREE
-from shop.checkout.services.quoting import Offer, freeze, frozen_quote, note_shown, offer, requote, shown_in_checkout
+from shop.checkout.services.quoting import Offer, freeze, frozen_quote, requote
 from shop.checkout.services.settling import charge, told
 from shop.checkout.types import CheckoutState, PaymentView, Principal
 from shop.core.db import columns_of, instance_of, prepared, retrying
@@ -132,13 +126,13 @@ def pay(
         _require_method(method, provider_token)
     if expected_currency not in ("", row.currency):
         raise PriceChangedError(frozen_quote(row), ())
-    _require_complete(row)
+    require_complete(row)
     cart = carts.get_current_cart(ref=rows.ref_of(row.owner))
     if follow_cart(row, cart, principal=principal, now=now):
         begun = _read(checkout_id=checkout_id, principal=principal, key=key)
         row = begun.checkout
         rows.require_open(row)
-    fresh = _require_agreed(row, begun.lines, cart, expected_total=expected_total, now=now)
+    fresh = require_agreed(row, begun.lines, cart, expected_total=expected_total, now=now)
     try:
         payment = _begin(begun, fresh, principal=principal, method=method, key=key, now=now)
     except CodeUsedUpError:
@@ -147,7 +141,7 @@ def pay(
     except PromotionUsedUpError as error:
         _end_lock(row, now)
         dearer = requote(row, begun.lines, now=now)
-        _note_shown(row, dearer)
+        note_requoted(row, dearer)
         raise PriceChangedError(dearer.quote, dearer.changes) from error
     if isinstance(payment, PaymentView):
         return payment
@@ -178,64 +172,6 @@ def _require_method(method: str, provider_token: str) -> None:
     if method != conf().gateway:
         raise RejectedError(errors=(ErrorDetail("/method", "out_of_choice", {"choices": conf().gateway}),))
     gateway(method).check_token(provider_token)
-
-
-def _require_complete(row: models.Checkout) -> None:
-    is_elsewhere = bool(row.address) and row.address["country"] not in countries_of(row.currency)
-    missing = (
-        ("/email", "email_missing", not row.email),
-        ("/shipping_address", "address_missing", not row.address),
-        # Typed before another region was chosen.
-        ("/shipping_address/country", "country_not_in_region", is_elsewhere),
-    )
-    errors = tuple(ErrorDetail(pointer, code) for pointer, code, is_missing in missing if is_missing)
-    if errors:
-        raise CheckoutIncompleteError(errors=errors)
-
-
-def _require_agreed(
-    row: models.Checkout, lines: Sequence[QuotedLine], cart: Cart, *, expected_total: int, now: datetime
-) -> Offer | None:
-    """Make sure that the shopper saw what is about to be charged; give the new quote if the price lock is over.
-
-    :raises PriceChangedError: if the cart holds other lines, or the total is another.
-    """
-    if not cart.is_copy and cart.content_version != row.cart_content_version:
-        wanted = {line.sku_id: line.quantity for line in cart.lines}
-        if cart.currency != row.currency or wanted != {line.sku_id: line.quantity for line in lines}:
-            shown = {line.sku_id: line.price_at_add for line in cart.lines} | shown_in_checkout(row, lines)
-            present = offer(
-                wanted=cart.lines,
-                currency=cart.currency,
-                shown=shown,
-                owner=row.owner,
-                code_ids=cart.codes,
-                now=now,
-                customer_key=rows.customer_key(row.owner, row.email),
-            )
-            note_shown(present, owner=row.owner, cart_content_version=cart.content_version, checkout_id=row.checkout_id)
-            raise PriceChangedError(present.quote, present.changes)
-    fresh = requote(row, lines, now=now) if row.lock_expires_at <= now else None
-    if fresh is None:
-        if expected_total != row.total_minor:
-            raise PriceChangedError(frozen_quote(row, lines), ())
-        return None
-    total = fresh.quote.total.minor
-    has_fallen = total < row.total_minor == expected_total
-    if total != expected_total and not has_fallen:
-        _note_shown(row, fresh)
-        raise PriceChangedError(fresh.quote, fresh.changes)
-    return fresh
-
-
-def _note_shown(row: models.Checkout, fresh: Offer) -> None:
-    note_shown(
-        fresh,
-        owner=row.owner,
-        cart_content_version=row.cart_content_version,
-        checkout_id=row.checkout_id,
-        is_lock_over=True,
-    )
 
 
 def _end_lock(row: models.Checkout, now: datetime) -> None:
