@@ -82,6 +82,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: emptying.empty(made))
         yield
+    # To drop the database may take a busy machine longer than the shop lets a statement take.
+    connection.settings_dict["OPTIONS"].pop("options", None)
 
 
 @pytest.hookimpl(trylast=True)  # after the order was drawn

@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 import time_machine
 
+from cart import selectors as reads
 from cart import services as carts
 from cart.errors import CartLockedError
 from cart.models import CartRecord
+from cart.types import Cart, CartRef
 from inventory import services as inventory
 from inventory.errors import InsufficientStockError
 from inventory.models import Reservation
@@ -510,3 +512,20 @@ def test_a_free_order_whose_process_died_is_completed(monkeypatch: pytest.Monkey
     else:
         services.reconcile_payments(now=later(11))
     assert Order.objects.get().total_minor == 0
+
+
+def test_who_reads_the_cart_after_another_request_has_paid_gets_that_payment(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_sku()
+    ref, view = ready()
+    read = reads.get_current_cart
+    others = []
+
+    def read_late(*, ref: CartRef) -> Cart:
+        monkeypatch.setattr(reads, "get_current_cart", read)
+        others.append(pay(view, ref))
+        return reads.get_current_cart(ref=ref)
+
+    monkeypatch.setattr(reads, "get_current_cart", read_late)
+
+    assert pay(view, ref).payment_id == others[0].payment_id
+    assert Order.objects.count() == FakeCharge.objects.count() == 1

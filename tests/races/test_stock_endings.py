@@ -141,13 +141,15 @@ def test_twin_sweepers_that_do_not_look_again_meet_the_trigger(monkeypatch: pyte
     careless = ending.SWEEP_BATCH.replace("FOR UPDATE SKIP LOCKED", "").replace(STILL_SOFT, "")
     assert careless.count("r.state = 'soft'") == 1
     monkeypatch.setattr(ending, "SWEEP_BATCH", careless)
-    stock(MUG=2_000)
-    for number in range(200):
+    stock(MUG=20)
+    for number in range(5):
         overdue(f"chk_{number}", MUG=2)
 
-    answers = meet(6, lambda _: inventory.sweep(batch=100))
+    with ExitStack() as later, held_open(lambda: StockItem.objects.select_for_update().get(pk="MUG")):
+        sweepers = [later.enter_context(running(sweep_patiently)) for _ in range(2)]
+        wait_until_blocked(rivals=2)  # both have seen the same reservations
 
-    assert [answer for answer in answers if isinstance(answer, DatabaseError)]
+    assert [sweeper for sweeper in sweepers if isinstance(sweeper.exception(), DatabaseError)]
 
 
 def sweep_patiently() -> int:

@@ -132,7 +132,15 @@ def pay(
         begun = _read(checkout_id=checkout_id, principal=principal, key=key)
         row = begun.checkout
         rows.require_open(row)
-    fresh = require_agreed(row, begun.lines, cart, expected_total=expected_total, now=now)
+    try:
+        fresh = require_agreed(row, begun.lines, cart, expected_total=expected_total, now=now)
+    except PriceChangedError:
+        # Another request may have paid since we read: then the cart is empty because it is ordered.
+        begun = _read(checkout_id=checkout_id, principal=principal, key=key)
+        if begun.known is not None:
+            return told(begun.known)
+        rows.require_open(begun.checkout)
+        raise
     try:
         payment = _begin(begun, fresh, principal=principal, method=method, key=key, now=now)
     except CodeUsedUpError:
