@@ -16,7 +16,8 @@ from shop.checkout import hoarding, models, rules, selectors
 from shop.checkout.errors import PriceChangedError
 from shop.checkout.selectors.checkouts import QuotedLine
 from shop.checkout.services import rows
-from shop.checkout.services.quoting import Offer, freeze, note_shown, requote
+from shop.checkout.services.agreeing import note_requoted
+from shop.checkout.services.quoting import freeze, requote
 from shop.checkout.types import CheckoutState, CheckoutView, Principal
 from shop.core.db import retrying
 from shop.core.money import Money
@@ -49,7 +50,7 @@ def reserve_again(
         try:
             fresh.require_agreed(accepted_total, shown_total=row.total_minor)
         except PriceChangedError:
-            _note_shown(row, fresh)
+            note_requoted(row, fresh)
             raise
 
     @retrying
@@ -65,16 +66,6 @@ def reserve_again(
     with hoarding.room_for(network_address=network_address, checkout_id=checkout_id, units=units, now=now):
         write()
     return selectors.get_checkout(checkout_id=checkout_id, principal=principal, now=now)
-
-
-def _note_shown(row: models.Checkout, fresh: Offer) -> None:
-    note_shown(
-        fresh,
-        owner=row.owner,
-        cart_content_version=row.cart_content_version,
-        checkout_id=row.checkout_id,
-        is_lock_over=True,
-    )
 
 
 def renew(*, checkout_id: str, principal: Principal, now: datetime) -> CheckoutView:
