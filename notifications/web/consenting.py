@@ -124,7 +124,7 @@ class PreferencesView(LoginRequiredMixin, PageView):
             source="preferences page",
             now=clock.now(),
         )
-        code = request.POST.get("language", "")
-        if code in dict(settings.LANGUAGES):
+        code = request.POST.get("language")
+        if code is not None and code in {"", *dict(settings.LANGUAGES)}:
             choose_language(user_id=user.pk, code=code)
         return see_other(request.path + "?saved=1")

@@ -116,3 +116,10 @@ def test_mail_preferences_name_the_language_of_mails(client: Client) -> None:
     user.refresh_from_db()
     assert user.language == "de"
     assert '<option value="de" lang="de" selected>' in client.get("/accounts/preferences/").content.decode()
+
+    client.post("/accounts/preferences/", {"cart_reminder": "1"})
+    user.refresh_from_db()
+    assert user.language == "de", "a form without the field changes nothing"
+    client.post("/accounts/preferences/", {"cart_reminder": "1", "language": ""})
+    user.refresh_from_db()
+    assert user.language == ""
