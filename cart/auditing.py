@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cart import recording, restoring, store, stream
+from cart import holding, recording, restoring, store
 from cart.codec import from_micros, row_to_line
 from cart.conf import conf
 from cart.models import CartRecord
@@ -60,7 +60,7 @@ def repair(*, name: str, now: datetime) -> str:
         owners = [name]
     else:
         kept = CartRecord.objects.filter(owner__startswith=name).values_list("owner", flat=True)
-        owners = sorted({*kept, *stream.list_owners(begins=name)})
+        owners = sorted({*kept, *holding.list_owners(begins=name)})
     done = [_repair(owner, record) for owner, record in _records(owners).items() if _differs(owner, record, now)]
     return ", ".join(done) or "nothing differs any more"
 
@@ -89,7 +89,7 @@ def _owners(*, is_whole: bool, now: datetime) -> Iterator[str]:
     records = CartRecord.objects.filter(last_activity_at__gte=since, state=CartRecord.State.ACTIVE)
     names = records.order_by("-last_activity_at", "-id").values_list("owner", flat=True)
     yield from names.iterator(chunk_size=BATCH) if is_whole else list(names[:SAMPLE])
-    yield from stream.list_owners(most=None if is_whole else SAMPLE)
+    yield from holding.list_owners(most=None if is_whole else SAMPLE)
 
 
 def _batches(owners: Iterable[str]) -> Iterator[list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from cart import restoring, store, stream
+from cart import holding, restoring, server, store
 from cart.conf import conf
 from cart.models import CartRecord
 from cart.restoring import to_fields
@@ -23,11 +23,11 @@ def compare_if_restarted() -> int:
 
     :raises CartsUnavailableError: if Redis cannot answer now.
     """
-    run = stream.run_id()
-    if run == stream.read_epoch():
+    run = server.run_id()
+    if run == server.read_epoch():
         return 0
     restored = compare()
-    stream.write_epoch(run)
+    server.write_epoch(run)
     log.info("carts_compared", extra={"restored": restored})
     return restored
 
@@ -45,7 +45,7 @@ def compare() -> int:
     while batch := list(records.filter(id__gt=last_id).order_by("id")[:BATCH]):
         last_id = batch[-1].id
         missing: list[str] = []
-        held = stream.versions([record.owner for record in batch])
+        held = holding.versions([record.owner for record in batch])
         for record in batch:
             version = held.get(record.owner)
             if version is None:
@@ -59,5 +59,5 @@ def compare() -> int:
                 for order in record.ordered:
                     restoring.clear_order(record.owner, order)
         # An older file may say that there was nothing to restore: that was before these were recorded.
-        stream.forget_none(missing)
+        holding.forget_none(missing)
     return restored

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 from django.db import DatabaseError, DataError, InterfaceError, OperationalError, close_old_connections
 
-from cart import comparing, recording, stream
+from cart import comparing, recording, signs, stream
 from cart.codec import to_micros
 from cart.conf import conf
 from cart.errors import CartsUnavailableError
 from cart.recording import Snapshot
-from cart.stream import Entry, Sign
+from cart.signs import Sign
+from cart.stream import Entry
 from shop.core import clock
 
 BATCH = 200
@@ -199,10 +200,10 @@ def _keep_house(recorder: Recorder) -> None:
     now = to_micros(clock.now())
     age = max(0.0, now / 1_000_000 - oldest_ms / 1_000) if oldest_ms else 0.0
     try:
-        stream.give_sign(Sign(now, waiting, round(age, 3)))
+        signs.give_sign(Sign(now, waiting, round(age, 3)))
         if recorder.stale:
             stale, recorder.stale = recorder.stale, 0
-            stream.count_stale(stale)
+            signs.count_stale(stale)
     except CartsUnavailableError:
         # A full server still lets us read, acknowledge and trim, which is what makes room; it alone takes no sign.
         log.warning("recorder_gave_no_sign")

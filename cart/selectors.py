@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from cart import restoring, store, stream
+from cart import restoring, server, signs, store
 from cart.auditing import list_disagreements
 from cart.codec import decode_cart, decode_lines, encode_receipt, from_micros
 from cart.conf import conf
@@ -189,7 +189,7 @@ def recorder_status() -> RecorderStatus:
 
     :raises CartsUnavailableError: if Redis cannot answer now.
     """
-    sign, stale = stream.read_sign(), stream.read_stale()
+    sign, stale = signs.read_sign(), signs.read_stale()
     if sign is None:
         return RecorderStatus(None, 0, 0.0, stale)
     return RecorderStatus(from_micros(sign.at_micros), sign.waiting, sign.oldest_seconds, stale)
@@ -200,7 +200,7 @@ def eviction_policy() -> str:
 
     :raises CartsUnavailableError: if Redis cannot answer now.
     """
-    found = stream.server_settings("maxmemory-policy")
+    found = server.settings("maxmemory-policy")
     return next(iter(sorted(found - {"noeviction"})), "noeviction" if found else "")
 
 
@@ -209,7 +209,7 @@ def keeps_file() -> bool | None:
 
     :raises CartsUnavailableError: if Redis cannot answer now.
     """
-    found = stream.server_settings("appendonly")
+    found = server.settings("appendonly")
     return found == {"yes"} if found else None
 
 
@@ -218,7 +218,7 @@ def server_versions() -> frozenset[str]:
 
     :raises CartsUnavailableError: if Redis cannot answer now.
     """
-    return stream.server_versions()
+    return server.versions()
 
 
 def _copy(ref: CartRef) -> tuple[Cart, tuple[CartLine, ...]]:

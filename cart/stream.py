@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,15 +24,6 @@ class Entry:
     partition: int
     entry_id: str
     fields: dict[str, str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Sign:
-    """A recorder's sign of life."""
-
-    at_micros: int
-    waiting: int
-    oldest_seconds: float
 
 
 def _is_group_gone(error: ResponseError) -> bool:
@@ -217,150 +207,3 @@ def drop_consumers(*, partition: int, idle_ms: int) -> int:
         return store.run(use)
     except ResponseError:
         return 0
-
-
-def list_owners(*, begins: str = "", most: int | None = None) -> list[str]:
-    """Name the owners of live carts that begin so, at most `most`; walks the keys without stopping the server.
-
-    :raises CartsUnavailableError: if Redis cannot answer now.
-    """
-
-    def use(client: Client) -> list[str]:
-        found: list[str] = []
-        for name in client.scan_iter(match=f"cart:{{*}}:{begins}*", count=1_000):
-            found.append(name.partition("}:")[2])
-            if len(found) == most:
-                break
-        return found
-
-    return store.run(use)
-
-
-def give_sign(sign: Sign) -> None:
-    """Leave a sign of life for a minute.
-
-    :raises CartsUnavailableError: if Redis cannot answer now.
-    """
-    text = json.dumps([sign.at_micros, sign.waiting, sign.oldest_seconds])
-    store.run(lambda client: client.set(keys.RECORDER, text, ex=SIGN_SECONDS))
-
-
-def read_sign() -> Sign | None:
-    """Read the last sign of life; None if there was none within a minute.
-
-    :raises CartsUnavailableError: if Redis cannot answer now.
-    """
-    text = store.run(lambda client: client.get(keys.RECORDER))
-    return Sign(*json.loads(str(text))) if text else None
-
-
-def count_stale(number: int) -> None:
-    """Add to the number of snapshots that met a record as new or newer.
-
-    :raises CartsUnavailableError: if Redis cannot answer now.
-    """
-    store.run(lambda client: client.incrby(keys.STALE, number))
-
-
-def read_stale() -> int:
-    """Tell that number, since Redis last lost everything.
-
-    :raises CartsUnavailableError: if Redis cannot answer now.
-    """
-    return int(str(store.run(lambda client: client.get(keys.STALE)) or 0))
-
-
-def run_id() -> str:
-    """Tell the run id of the server (of all of a cluster's), which changes when it is started anew.
-
-    :raises CartsUnavailableError: if Redis cannot answer now.
-    """
-
-    def use(client: Client) -> str:
-        if not redis.is_cluster(client):
-            return str(client.info("server")["run_id"])
-        nodes: Any = client.info("server", target_nodes="primaries")
-        return " ".join(sorted(str(node["run_id"]) for node in nodes.values()))
-
-    return store.run(use)
-
-
-def server_settings(name: str) -> frozenset[str]:
-    """Give the values of one of the server's settings, one or more in a cluster; none if it does not let us ask.
-
-    :raises CartsUnavailableError: if Redis cannot answer now.
-    """
-
-    def use(client: Client) -> frozenset[str]:
-        try:
-            answer: Any = client.config_get(name)
-        except ResponseError:
-            return frozenset()
-        # A cluster answers by node, a server alone with the value.
-        return frozenset(str(part) for part in (answer or {}).values())
-
-    return store.run(use)
-
-
-def server_versions() -> frozenset[str]:
-    """Give the versions of the server, one or more in a cluster; none if it does not let us ask.
-
-    :raises CartsUnavailableError: if Redis cannot answer now.
-    """
-
-    def use(client: Client) -> frozenset[str]:
-        try:
-            answer: Any = client.info("server")
-        except ResponseError:
-            return frozenset()
-        nodes = [answer] if "redis_version" in answer else list(answer.values())
-        return frozenset(str(node["redis_version"]) for node in nodes)
-
-    return store.run(use)
-
-
-def read_epoch() -> str:
-    """Tell for which run of the server carts were last compared with their records; empty if never.
-
-    :raises CartsUnavailableError: if Redis cannot answer now.
-    """
-    return str(store.run(lambda client: client.get(keys.EPOCH)) or "")
-
-
-def write_epoch(run: str) -> None:
-    """Remember for which run of the server carts were compared.
-
-    :raises CartsUnavailableError: if Redis cannot answer now.
-    """
-    store.run(lambda client: client.set(keys.EPOCH, run))
-
-
-def forget_none(owners: Sequence[str]) -> None:
-    """Forget that PostgreSQL was found to hold nothing for these owners: one pipeline.
-
-    :raises CartsUnavailableError: if Redis cannot answer now.
-    """
-
-    def use(client: Client) -> None:
-        pipeline = redis.pipeline(client)
-        for owner in owners:
-            pipeline.delete(keys.asked(owner))
-        pipeline.execute()
-
-    if owners:
-        store.run(use)
-
-
-def versions(owners: Sequence[str]) -> dict[str, int]:
-    """Tell the versions of those of these carts that Redis holds: one pipeline.
-
-    :raises CartsUnavailableError: if Redis cannot answer now.
-    """
-
-    def use(client: Client) -> dict[str, int]:
-        pipeline = redis.pipeline(client)
-        for owner in owners:
-            pipeline.hget(keys.cart(owner), "@version")
-        return {owner: int(text) for owner, text in zip(owners, pipeline.execute(), strict=True) if text}
-
-    return store.run(use) if owners else {}
