@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+
+from notifications import comparing
 from notifications.models import Attribution, Campaign, SkipCount
-from notifications.rules import statistics
+from notifications.rules import breakers, looks, statistics
 from notifications.rules.assigning import BUCKETS
-from notifications.rules.statistics import Finding, Interval, Lift
-from notifications.types import MailEventKind, MessageKind, TouchKind
+from notifications.rules.looks import Finding, Look
+from notifications.rules.statistics import Interval, Lift
+from notifications.types import MailEventKind, MessageKind, MessageState, TouchKind
 from shop.core.db import rows
 from shop.core.money import Money
 
@@ -29,8 +33,16 @@ SELECT f.variant_id, f.is_holdout, count(*), count(*) FILTER (WHERE f.enrolled_a
  GROUP BY f.variant_id, f.is_holdout, f.currency
 """
 
-_TOLD = (MailEventKind.DELIVERED.value, MailEventKind.BOUNCED.value, MailEventKind.COMPLAINED.value)
-"""What a provider's news are counted by; the fields of an arm are called so, too."""
+_COUNTED = {
+    "clicked": TouchKind.CLICK.value,
+    "restored": TouchKind.RESTORE.value,
+    "delivered": MailEventKind.DELIVERED.value,
+    "bounced": MailEventKind.BOUNCED.value,
+    "complained": MailEventKind.COMPLAINED.value,
+    "opted_out": comparing.OPTED_OUT,
+}
+"""Fields of an arm, and what its mails are counted by."""
+_WENT = (MessageState.SENT.value, MessageState.UNKNOWN.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,8 @@ class Arm:
     against_control: Lift | None = None
     incremental: Interval | None = None
     """How many more ordered than would have without a mail."""
+    earned_more: Interval | None = None
+    """How much more a customer spent than one of the hold-out, in minor units of the report's currency."""
     states: tuple[tuple[str, int], ...] = ()
     clicked: int = 0
     restored: int = 0
@@ -56,6 +70,8 @@ class Arm:
     """Mails of which the provider told that they arrived; without a provider nobody tells."""
     bounced: int = 0
     complained: int = 0
+    opted_out: int = 0
+    """Mails whose readers opted out by them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +93,14 @@ class Report:
     """The hold-out first, then all who may be mailed together, then each variant."""
     split_p: float
     finding: Finding
+    decided_at: Look | None
+    """The look that the finding rests on; what came after it changes nothing."""
+    looks: tuple[Look, ...]
+    """Those taken until now."""
     planned_n: int
     control_n: int
+    currency: str
+    """In which most was sold: `earned_more` is in it."""
     skipped: tuple[tuple[str, int], ...]
     """Carts left alone in the last 30 days, by reason."""
     cancelled: tuple[tuple[str, int], ...]
@@ -87,7 +109,7 @@ class Report:
 
 
 def report(*, campaign: Campaign, now: datetime) -> Report:
-    """Compare the arms of a campaign (seven queries)."""
+    """Compare the arms of a campaign (eight queries)."""
     variants = list(campaign.variants.all())
     found = rows(_ARMS, {"campaign": campaign.pk, "ripe": now - campaign.outcome_window})
     numbers, revenues = _numbers(found), Counter[tuple[int, bool, str]]()
@@ -110,7 +132,12 @@ def report(*, campaign: Campaign, now: datetime) -> Report:
     everybody = [variant.pk for variant in variants]
     control = counted(everybody, is_holdout=True) if everybody else (0, 0, 0)
     states, cancelled = _messages(campaign)
-    touches, news = _touches(campaign), _news(campaign)
+    mails = comparing.count_mails(campaign=campaign)
+    sums = Counter[str]()
+    for (_pk, _is_holdout, code), minor in revenues.items():
+        sums[code] += minor
+    currency = next((code for code, _ in sums.most_common(1)), settings.PRICING.currency)
+    spent = comparing.find_spent(campaign=campaign, currency=currency, now=now)
 
     def arm(name: str, ids: Sequence[int], *, is_holdout: bool = False) -> Arm:
         enrolled, ripe, ordered = counted(ids, is_holdout=is_holdout) if ids else (0, 0, 0)
@@ -130,29 +157,37 @@ def report(*, campaign: Campaign, now: datetime) -> Report:
             revenues=earned(ids, is_holdout=is_holdout),
             against_control=against,
             incremental=against.incremental(ripe) if against and control[1] else None,
+            earned_more=None if is_holdout else spent.more_than_control(ids),
             states=tuple(sorted(seen.items())),
-            clicked=0 if is_holdout else sum(touches[pk, TouchKind.CLICK.value] for pk in ids),
-            restored=0 if is_holdout else sum(touches[pk, TouchKind.RESTORE.value] for pk in ids),
-            **{} if is_holdout else {kind: sum(news[pk, kind] for pk in ids) for kind in _TOLD},
+            **{} if is_holdout else {name: sum(mails[pk, kind] for pk in ids) for name, kind in _COUNTED.items()},
         )
 
     arms = [arm("hold-out", everybody, is_holdout=True), arm("mailed", everybody)]
     if len(variants) > 1:
         arms.extend(arm(variant.key, [variant.pk]) for variant in variants)
     split = _split(campaign, numbers)
-    against = arms[1].against_control or Lift(Interval(0, -1, 1), 1)
+    taken = comparing.list_looks(campaign=campaign, now=now)
+    finding, decided_at = looks.judge(split=split, taken=taken, is_harmful=_is_harmful(arms[1]))
     return Report(
         arms=tuple(arms),
         split_p=split,
-        finding=statistics.judge(
-            split=split, control_n=control[1], planned_n=campaign.planned_n or 0, against_control=against
-        ),
+        finding=finding,
+        decided_at=decided_at,
+        looks=taken,
+        currency=currency,
         planned_n=campaign.planned_n or 0,
         control_n=control[1],
         skipped=_skipped(campaign, now.date()),
         cancelled=cancelled,
         attributed=_attributed(campaign),
     )
+
+
+def _is_harmful(mailed: Arm) -> bool:
+    """Tell whether the readers of all mails until now complained or opted out too often."""
+    went = sum(count for state, count in mailed.states if state in _WENT)
+    seen = {"all": went, "complained": mailed.complained, "opted_out": mailed.opted_out}
+    return bool(breakers.trouble(seen, kinds=breakers.UNWANTED))
 
 
 def split(campaign: Campaign) -> tuple[int, float]:
@@ -199,29 +234,6 @@ def _messages(
         if state == "cancelled":
             reasons[reason] += count
     return states, tuple(reasons.most_common())
-
-
-def _touches(campaign: Campaign) -> Counter[tuple[int, str]]:
-    found = rows(
-        "SELECT a.variant_id, t.kind, count(DISTINCT t.message_id)"
-        "  FROM notifications_touch t JOIN notifications_message m ON m.id = t.message_id"
-        "  JOIN notifications_abandonment a ON a.id = m.abandonment_id"
-        " WHERE a.campaign_id = %(campaign)s GROUP BY 1, 2",
-        {"campaign": campaign.pk},
-    )
-    return Counter({(variant_id, kind): count for variant_id, kind, count in found})
-
-
-def _news(campaign: Campaign) -> Counter[tuple[int, str]]:
-    """Count mails by what their provider told of them, each once however often it was told."""
-    found = rows(
-        "SELECT a.variant_id, e.kind, count(DISTINCT e.message_id)"
-        "  FROM notifications_mailevent e JOIN notifications_message m ON m.id = e.message_id"
-        "  JOIN notifications_abandonment a ON a.id = m.abandonment_id"
-        " WHERE a.campaign_id = %(campaign)s AND e.kind = ANY(%(kinds)s) GROUP BY 1, 2",
-        {"campaign": campaign.pk, "kinds": list(_TOLD)},
-    )
-    return Counter({(variant_id, kind): count for variant_id, kind, count in found})
 
 
 def _attributed(campaign: Campaign) -> tuple[Attributed, ...]:

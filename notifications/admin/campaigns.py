@@ -18,11 +18,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from notifications import charts, reporting, services
+from notifications.admin import figures
 from notifications.admin.messages import MAIL_POLICY
 from notifications.conf import conf
 from notifications.models import Abandonment, Campaign, Step, Variant
-from notifications.reporting import Arm
-from notifications.rules.statistics import Interval
 from notifications.services import explaining
 from notifications.services.explaining import Explanation
 from notifications.types import CampaignState
@@ -35,10 +34,11 @@ from shop.core.words import words
 DRAFT = CampaignState.DRAFT.value
 _FINDINGS = {
     "split_is_wrong": _("The split is broken: customers did not fall into the arms as they should. No number counts."),
-    "too_early": _("Too early: the planned number of customers is not reached yet."),
-    "no_difference": _("No difference that could not be chance."),
+    "too_early": _("Too early: no look until now was beyond its bound, and the planned number is not reached."),
+    "no_difference": _("No difference that could not be chance, at the last look."),
     "helps": _("Mailed customers order more often."),
     "harms": _("Mailed customers order less often."),
+    "guard_rail": _("Mailed customers order more often, but too many of them complained or opted out: no winner."),
 }
 
 
@@ -143,7 +143,8 @@ class CampaignAdmin(QuickListAdmin):
                 "report": found,
                 "is_hidden": found.finding == "split_is_wrong",
                 "finding": _FINDINGS[found.finding.value],
-                "rows": [_row(arm) for arm in found.arms],
+                "rows": [figures.row(arm, found.currency) for arm in found.arms],
+                "looks": figures.looks_of(found),
                 "chart": chart,
                 "axis_y": chart.height - 15,
                 "click_days": conf().click_days,
@@ -308,23 +309,6 @@ def found_id(typed: str) -> int | None:
         return int(typed[:18])
     contact = accounts.find_contact_by_email(email=typed)
     return contact.user_id if contact else None
-
-
-def _row(arm: Arm) -> dict[str, object]:
-    """Write an arm's numbers: shares in per cent, differences in points, each with its interval."""
-    lift, more = arm.against_control, arm.incremental
-    return {
-        "arm": arm,
-        "share": f"{arm.share.value:.1%} ({arm.share.low:.1%} – {arm.share.high:.1%})" if arm.ripe else "–",
-        "lift": "–" if lift is None else _interval(lift.difference, 100, 2),
-        "p": "–" if lift is None else f"{lift.p:.3f}",
-        "incremental": "–" if more is None else _interval(more, 1, 0),
-    }
-
-
-def _interval(found: Interval, factor: int, digits: int) -> str:
-    value, low, high = (f"{part * factor:+.{digits}f}" for part in (found.value, found.low, found.high))
-    return f"{value} ({low} – {high})"
 
 
 def _acts(campaign: Campaign) -> Sequence[tuple[str, object]]:

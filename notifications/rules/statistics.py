@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from statistics import NormalDist
 
 Z95 = NormalDist().inv_cdf(0.975)
@@ -56,10 +55,17 @@ def lift(*, hits: int, n: int, control_hits: int, control_n: int) -> Lift:
     d = a.value - b.value
     low = d - math.hypot(a.value - a.low, b.high - b.value)
     high = d + math.hypot(a.high - a.value, b.value - b.low)
+    z = pooled_z(hits=hits, n=n, control_hits=control_hits, control_n=control_n)
+    return Lift(Interval(d, low, high), math.erfc(abs(z) / math.sqrt(2)))
+
+
+def pooled_z(*, hits: int, n: int, control_hits: int, control_n: int) -> float:
+    """Give the z of the difference of two shares, with their common spread; 0 where nothing is known."""
+    if not n or not control_n:
+        return 0.0
     pooled = (hits + control_hits) / (n + control_n)
     spread = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / control_n))
-    p = math.erfc(abs(d) / spread / math.sqrt(2)) if spread else 1.0
-    return Lift(Interval(d, low, high), p)
+    return (hits / n - control_hits / control_n) / spread if spread else 0.0
 
 
 def split_p(counts: Sequence[int], weights: Sequence[int]) -> float:
@@ -106,24 +112,3 @@ def sample_size(*, base: float, lift_rel: float, ratio: float = 1.0, alpha: floa
     apart = z_alpha * math.sqrt((1 + 1 / ratio) * mean * (1 - mean))
     spread = z_power * math.sqrt(base * (1 - base) + raised * (1 - raised) / ratio)
     return math.ceil((apart + spread) ** 2 / (raised - base) ** 2)
-
-
-class Finding(StrEnum):
-    """What a report says in one word."""
-
-    SPLIT_IS_WRONG = "split_is_wrong"
-    TOO_EARLY = "too_early"
-    NO_DIFFERENCE = "no_difference"
-    HELPS = "helps"
-    HARMS = "harms"
-
-
-def judge(*, split: float, control_n: int, planned_n: int, against_control: Lift) -> Finding:
-    """Say what a test has shown: nothing before its planned size is reached, nothing at all if its split is broken."""
-    if split < SPLIT_IS_WRONG:
-        return Finding.SPLIT_IS_WRONG
-    if not planned_n or control_n < planned_n:
-        return Finding.TOO_EARLY
-    if against_control.p >= 0.05:  # noqa: PLR2004 - the usual level
-        return Finding.NO_DIFFERENCE
-    return Finding.HELPS if against_control.difference.value > 0 else Finding.HARMS

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 from django.db import transaction
 
 from notifications.errors import CampaignNotReadyError, CampaignStateError
 from notifications.models import Campaign, Step
-from notifications.rules import statistics
+from notifications.rules import looks, statistics
 from notifications.rules.assigning import BUCKETS
 from notifications.types import CampaignState
 from pricing import services as pricing
@@ -65,18 +66,21 @@ def end_campaign(*, campaign_id: int, now: datetime) -> Campaign:
 def planned_n(campaign: Campaign) -> int:
     """Work out how many customers the hold-out needs so that the campaign's smallest lift shows; 0 without a hold-out.
 
+    A little more than for a test that is read once, as this one may end at each of its looks.
+
     :raises CampaignNotReadyError: if the share would rise above 100 %.
     """
     if not campaign.holdout_bp:
         return 0
     try:
-        return statistics.sample_size(
+        once = statistics.sample_size(
             base=campaign.base_bp / BUCKETS,
             lift_rel=campaign.mde_pct / 100,
             ratio=(BUCKETS - campaign.holdout_bp) / campaign.holdout_bp,
         )
     except ValueError as error:
         raise CampaignNotReadyError(problem="sample") from error
+    return math.ceil(once * looks.INFLATION)
 
 
 def _make_promotions(campaign: Campaign, now: datetime) -> None:

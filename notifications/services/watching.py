@@ -6,20 +6,16 @@ from collections import Counter
 
 import structlog
 
-from notifications import reporting
+from notifications import comparing, reporting
 from notifications.errors import CampaignStateError
 from notifications.models import Campaign, MailEvent, Message
-from notifications.rules import statistics
+from notifications.rules import breakers, statistics
 from notifications.services.running import pause_campaign
 from notifications.types import CampaignState, MailEventKind, MessageState
 
 log = structlog.get_logger(__name__)
 
-LAST, ENOUGH = 2_000, 500
-MOST = (("unknown", 0.01), ("render", 0.01), ("refused", 0.03), ("bounced", 0.03), ("complained", 0.001))
-"""What may go wrong with the last sends before a campaign pauses."""
-FEWEST = {"complained": 3}
-"""A share of so few sends says nothing: at least so many."""
+LAST = 2_000
 
 
 def watch_campaigns() -> tuple[str, ...]:
@@ -43,22 +39,22 @@ def _trouble(campaign: Campaign) -> str:
     last = Message.objects.filter(abandonment__campaign=campaign, state__in=ended).order_by("-handed_at", "-pk")[:LAST]
     seen: Counter[str] = Counter()
     ids = []
-    for pk, state, reason in last.values_list("pk", "state", "reason"):
+    for pk, state, why in last.values_list("pk", "state", "reason"):
         ids.append(pk)
         seen["all"] += 1
         if state == MessageState.UNKNOWN.value:
             seen["unknown"] += 1
         elif state == MessageState.FAILED.value:
-            seen["render" if reason == "render" else "refused"] += 1
+            seen["render" if why == "render" else "refused"] += 1
     # What comes back through the provider: a mail counts once, whatever was told of it how often.
     came_back = MailEvent.objects.filter(
         message__in=ids, kind__in=[MailEventKind.BOUNCED.value, MailEventKind.COMPLAINED.value]
     )
     seen.update(kind for kind, _ in came_back.order_by().values_list("kind", "message").distinct())
-    for what, most in MOST:
-        if seen["all"] >= ENOUGH and seen[what] > most * seen["all"] and seen[what] >= FEWEST.get(what, 1):
-            return f"{what}: {seen[what]} of the last {seen['all']}"
+    seen["opted_out"] = comparing.count_opt_outs_of(message_ids=ids) if ids else 0
+    if reason := breakers.trouble(seen):
+        return reason
     enrolled, p = reporting.split(campaign)
-    if enrolled >= ENOUGH and p < statistics.SPLIT_IS_WRONG:
+    if enrolled >= breakers.ENOUGH and p < statistics.SPLIT_IS_WRONG:
         return f"split: p = {p:.5f}"
     return ""

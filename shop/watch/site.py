@@ -48,6 +48,7 @@ FINDINGS = {
     "no_difference": _("no difference that could not be chance"),
     "helps": _("mailed customers order more often"),
     "harms": _("mailed customers order less often"),
+    "guard_rail": _("mailed customers order more often, but too many complained or opted out"),
 }
 
 

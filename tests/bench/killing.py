@@ -37,8 +37,6 @@ PAUSE_SECONDS = (0.5, 5.5)
 """Between two kills."""
 ANSWER_SECONDS = 0.002
 """How long the mail server takes for its answer: a worker killed meanwhile never hears it."""
-SHOPPERS = 2
-"""Processes in which customers order."""
 _fork = multiprocessing.get_context("fork")  # a new worker within milliseconds, as busy machines have them
 
 _ADDRESSES = """
@@ -239,7 +237,15 @@ def _storm(
 
 
 def measure(
-    *, messages: int, buyers: int, workers: int, rate: float, seconds: float, unguarded: bool, seed: int
+    *,
+    messages: int,
+    buyers: int,
+    shoppers: int,
+    workers: int,
+    rate: float,
+    seconds: float,
+    unguarded: bool,
+    seed: int,
 ) -> Figures:
     """Measure on the servers of this process's environment."""
     _warm_up()
@@ -251,7 +257,7 @@ def measure(
     preparing.join()
     assert preparing.exitcode == 0
     told, orders = _fork.Pipe(duplex=False)
-    buying = [_in_child(_buy, buyers // SHOPPERS, SHOPPERS / rate, orders) for _ in range(SHOPPERS)]
+    buying = [_in_child(_buy, buyers // shoppers, shoppers / rate, orders) for _ in range(shoppers)]
     bought: dict[int, float] = {}
 
     def listen() -> None:
@@ -309,6 +315,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--buyers", type=int, default=6_000, help="customers who try to order meanwhile")
+    parser.add_argument("--shoppers", type=int, default=5, help="processes in which they order")
     parser.add_argument("--rate", type=float, default=20.0, help="orders a second, at most")
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=3_600, help="ends it sooner; only what was begun counts then")

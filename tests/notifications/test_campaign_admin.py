@@ -51,7 +51,7 @@ def test_a_campaign_is_started_paused_resumed_and_ended_for_reasons_that_are_kep
     assert act(client, campaign, "start", reason=" ") == "draft"
     assert act(client, campaign, "pause") == "draft"
     assert act(client, campaign, "start", "approved") == "running"
-    assert campaign.planned_n == 2_186
+    assert campaign.planned_n == 2_239
     assert act(client, campaign, "pause", "looks odd") == "paused"
     assert campaign.pause_reason == "looks odd"
     assert act(client, campaign, "resume") == "running"

@@ -11,7 +11,8 @@ from pytest_django import Settings
 
 from notifications import services
 from notifications.models import Abandonment, Campaign, DiscountGrant, Message, RateBucket, Step, Variant
-from notifications.services import limiting, watching
+from notifications.rules import breakers
+from notifications.services import limiting
 from pricing import selectors as pricing
 from pricing.models import DiscountCode
 from shop.core import clock
@@ -144,7 +145,7 @@ def test_reminders_go_out_as_fast_as_allowed_and_no_burst_follows_a_pause(
 def test_a_campaign_whose_sends_go_wrong_pauses_itself(
     monkeypatch: pytest.MonkeyPatch, reason: str, state: str
 ) -> None:
-    monkeypatch.setattr(watching, "ENOUGH", 3)
+    monkeypatch.setattr(breakers, "ENOUGH", 3)
     make_sku()
     for _ in range(3):
         leave_cart(make_customer())
@@ -162,7 +163,7 @@ def test_a_campaign_whose_sends_go_wrong_pauses_itself(
 
 
 def test_a_campaign_whose_split_is_broken_pauses_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "ENOUGH", 3)
+    monkeypatch.setattr(breakers, "ENOUGH", 3)
     make_sku()
     for _ in range(20):
         leave_cart(make_customer())

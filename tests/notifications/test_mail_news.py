@@ -18,6 +18,7 @@ from pytest_django import Settings
 
 from notifications import links, reporting, selectors, services
 from notifications.models import Campaign, MailEvent, Message, Suppression
+from notifications.rules import breakers
 from notifications.types import Scope
 from shop.core import clock
 from shop.embedded.ports import free_port
@@ -222,7 +223,7 @@ def test_a_mail_of_unknown_fate_that_arrived_was_sent_and_news_wait_for_a_worker
 
 
 def test_many_complaints_pause_the_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services.watching, "ENOUGH", 3)
+    monkeypatch.setattr(breakers, "ENOUGH", 3)
     mails = [reminded(email=f"{number}@example.com") for number in range(3)]
     for number, message in enumerate(mails[:2]):
         tell(complaint(number, message))
