@@ -9,6 +9,7 @@ import structlog
 from django.db import transaction
 
 from shop.core.errors import Refusal
+from shop.core.words import words
 from shop.watch.models import Alert
 from shop.watch.sections import SECTIONS
 from shop.watch.types import Finding, Outcome, Section
@@ -40,7 +41,7 @@ def _fixed(section: Section, finding: Finding) -> Outcome:
     try:
         return Outcome(finding, is_fixed=True, done=section.fix(finding))
     except Refusal as refusal:
-        return Outcome(finding, is_fixed=False, done=refusal.code)
+        return Outcome(finding, is_fixed=False, done=f"{refusal.code}: {words(refusal).detail}")
 
 
 @transaction.atomic

@@ -42,10 +42,10 @@ def _act(name: str, arguments: list[str]) -> Counter[str]:
             wanted = [StockDemand(sku_id, 1)]
             return [told(lambda owner=owner: inventory.reserve(demands=wanted, owner=owner)) for owner in owners]  # type: ignore[misc]
 
-        with _together():
+        with together():
             return Counter(one for answers in meet(threads, buy) for one in answers)  # type: ignore[union-attr]
     ids = list(Reservation.objects.filter(owner__in=arguments).order_by("owner").values_list("id", flat=True))
-    with _together():
+    with together():
         if name == "sell":
             return Counter(told(lambda one=one: inventory.commit(reservation_id=one)) for one in ids)  # type: ignore[misc]
         swept = 0
@@ -55,7 +55,7 @@ def _act(name: str, arguments: list[str]) -> Counter[str]:
 
 
 @contextmanager
-def _together() -> Iterator[None]:
+def together() -> Iterator[None]:
     from django.db import connection  # noqa: PLC0415 - after django.setup()
 
     from tests.races.rivals import be_patient  # noqa: PLC0415
