@@ -59,20 +59,18 @@ class Performed(Generic[T]):
 def guest_token(request: Any) -> str:  # noqa: ANN401 - Django's or the REST framework's
     """Tell the guest's secret that the request carries, in the header or else the cookie; garbage counts as none.
 
-    So does a cookie that is sent twice with two values: one of them was planted, and nobody can tell which.
+    So does a cookie that is sent twice with two values: one of them was planted, and nobody can tell which. Over HTTPS
+    only the name with the prefix counts, which browsers let nobody but this host set: whoever plants the other, from a
+    subdomain or over plain HTTP, would share the cart, the checkout and its address with the shopper.
     """
     sent = request.META.get(_META)
     if sent is not None:
         return sent if is_token(sent) else _ignored(request)
-    is_garbage = False
-    for name in (SECURE_COOKIE, COOKIE):
-        value = request.COOKIES.get(name)
-        if value is None:
-            continue
-        if is_token(value) and not _is_ambiguous(request, name):
-            return str(value)
-        is_garbage = True
-    return _ignored(request) if is_garbage else ""
+    name = SECURE_COOKIE if request.is_secure() else COOKIE
+    value = request.COOKIES.get(name)
+    if value is None:
+        return ""
+    return str(value) if is_token(value) and not _is_ambiguous(request, name) else _ignored(request)
 
 
 def _is_ambiguous(request: Any, name: str) -> bool:  # noqa: ANN401

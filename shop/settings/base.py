@@ -162,6 +162,7 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_ADAPTER = "shop.accounts.adapter.AccountAdapter"
 HEADLESS_CLIENTS = ("app",)
+HEADLESS_ADAPTER = "shop.accounts.adapter.HeadlessAdapter"
 
 # ---------------------------------------------------------------- the API
 REST_FRAMEWORK: dict[str, Any] = {
@@ -256,6 +257,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 # 64 KB is the largest body the API takes (it answers 413 itself); forms are smaller.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+FILE_UPLOAD_HANDLERS = ["shop.core.web.uploads.SmallUploads"]
 
 # ---------------------------------------------------------------- mail
 EMAIL_TIMEOUT = 10

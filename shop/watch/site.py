@@ -19,6 +19,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from shop.accounts.staff import StaffSignInForm
 from shop.core import clock
 from shop.core.money import Money
 from shop.core.staff import change_page
@@ -78,6 +79,7 @@ class ShopAdminSite(admin.AdminSite):
     site_title = "Trolley"
     index_title = _("Today")
     index_template = "admin/watch/dashboard.html"
+    login_form = StaffSignInForm
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         return [path("find/", self.admin_view(self.find_view), name="find"), *super().get_urls()]

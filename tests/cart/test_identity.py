@@ -40,6 +40,16 @@ def test_the_first_that_fits_wins() -> None:
     assert identity.cart_ref(_request()) is None
 
 
+def test_over_https_only_the_cookie_that_nobody_else_can_set_counts() -> None:
+    mine, planted = new_token(), new_token()
+    assert identity.cart_ref(_request(secure=True, cart_session=planted)) is None
+    assert identity.cart_ref(_request(secure=True, host_cart_session=mine, cart_session=planted)) == _guest(mine)
+    assert identity.cart_ref(_request(secure=True, host_cart_session="x", cart_session=planted)) is None
+    assert identity.cart_ref(_request(secure=True, header=planted, cart_session=mine)) == _guest(planted)
+    _ref, fresh = identity.require_cart_ref(_request(secure=True, cart_session=planted))
+    assert fresh not in ("", None, planted)
+
+
 @pytest.mark.parametrize("garbage", ["", "x", "x" * 4_096, "u:7", "é" * 43, "a" * 44, "../" * 14 + "a"])
 def test_garbage_counts_as_no_cart(garbage: str) -> None:
     request = _request(cart_session=garbage)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import pytest
 from django.core import mail
 from django.test import Client
+from pytest_django import Settings
 
 from shop.accounts.models import User
 from tests.api.helpers import Api, sell
@@ -153,8 +157,6 @@ def test_every_cookie_is_bound_as_tightly_as_its_use_allows(ada: User) -> None:
 
 @pytest.mark.parametrize("proxies", [0, 1])
 def test_guesses_are_counted_by_the_address_that_is_trusted(ada: User, settings: object, proxies: int) -> None:
-    from dataclasses import replace  # noqa: PLC0415
-
     settings.API = replace(settings.API, trusted_proxies=proxies)  # type: ignore[attr-defined]
 
     def tried(number: int, address: str) -> bool:
@@ -166,3 +168,78 @@ def test_guesses_are_counted_by_the_address_that_is_trusted(ada: User, settings:
     assert any(tried(number, "198.51.100.1") for number in range(40))
     # Behind our own proxy the next caller is another one; without one, the header is nobody's word.
     assert tried(50, "198.51.100.2") == (proxies == 0)
+
+
+def _guessed(door: str, number: int, host: str = "testserver") -> bytes:
+    name = "username" if door == "/admin/login/" else "login"
+    address = {"X-Forwarded-For": f"192.0.2.{number}", "Host": host}
+    return Client().post(door, {name: "Ada@example.com", "password": "wrong"}, headers=address).content
+
+
+def _each_call_from_elsewhere(settings: Settings) -> None:
+    settings.API = replace(settings.API, trusted_proxies=1)
+
+
+@pytest.mark.parametrize("door", ["/accounts/login/", "/admin/login/"])
+def test_one_accounts_password_is_not_guessed_from_many_addresses_or_under_many_spellings_of_the_host(
+    ada: User, settings: Settings, door: str
+) -> None:
+    _each_call_from_elsewhere(settings)
+    hosts = ("testserver", "TESTSERVER", "testserver:1", "localhost", "TestServer:2")
+    assert not [host for number, host in enumerate(hosts) if b"Too many" in _guessed(door, number, host)]
+    assert b"Too many" in _guessed(door, 6, "Testserver:3")
+
+
+def test_wrong_passwords_of_staff_count_at_both_doors_together_and_right_ones_do_not(settings: Settings) -> None:
+    _each_call_from_elsewhere(settings)
+    User.objects.create_superuser("ada@example.com", PASSWORD)
+    for _ in range(6):
+        right = {"username": "ada@example.com", "password": PASSWORD}
+        assert Client().post("/admin/login/?next=/admin/", right)["Location"] == "/admin/"
+    doors = ("/admin/login/", "/accounts/login/")
+    assert not [number for number in range(5) if b"Too many" in _guessed(doors[number % 2], number)]
+    assert all(b"Too many" in _guessed(door, 6) for door in doors)
+
+
+def test_a_customer_is_refused_at_staffs_door_as_anybody_is(ada: User) -> None:
+    said = set()
+    for password in (PASSWORD, "wrong"):
+        answer = Client().post("/admin/login/", {"username": ada.email, "password": password})
+        assert answer.status_code == 200
+        said.add(_without_tokens(answer.content))
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("is_app", [False, True])
+def test_links_in_mails_about_accounts_are_of_our_own_host_whatever_the_request_says(
+    ada: User,
+    settings: Settings,
+    is_app: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    settings.BASE_URL = "https://shop.example.com"
+    settings.ALLOWED_HOSTS = ["evil.shop.example.com"]
+    spoofed = {"Host": "evil.shop.example.com", "X-Forwarded-Host": "evil.example.net"}
+    asks = [("ada@example.com", "password/reset"), ("nobody@example.com", "password/reset"), ("eve@example.com", "up")]
+    for email, what in asks:
+        fields = {"email": email} | ({"password" if is_app else "password1": PASSWORD} if what == "up" else {})
+        if is_app:
+            path = "/api/v1/auth/app/v1/auth/" + ("password/request" if what != "up" else "signup")
+            answer = Client().post(path, fields, content_type="application/json", headers=spoofed)
+        else:
+            answer = Client().post("/accounts/" + (what if what != "up" else "signup") + "/", fields, headers=spoofed)
+        assert answer.status_code < 422, answer.content
+
+    letters = {letter.to[0]: str(letter.body) for letter in mail.outbox}
+    assert set(letters) == {email for email, _ in asks}
+    for said in letters.values():
+        links = re.findall(r"https?://\S+", said)
+        assert links
+        assert all(link.startswith("https://shop.example.com/accounts/") for link in links), links
+        assert "evil" not in said
+    (reset,) = re.findall(r"https://shop.example.com(\S+)", letters["ada@example.com"])
+    settings.ALLOWED_HOSTS = ["testserver"]
+    page = Client().get(reset, follow=True)
+    assert b'name="password1"' in page.content
+    assert b'action="/accounts/password/reset/key/' in page.content or page.redirect_chain
+    (confirm,) = re.findall(r"https://shop.example.com(/accounts/confirm-email\S+)", letters["eve@example.com"])
+    assert b"eve@example.com" in Client().get(confirm).content

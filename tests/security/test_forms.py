@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from pytest_django import Settings
 
 from cart.selectors import get_cart
 from shop.catalog.rules import canonical_sku_id
@@ -55,6 +58,20 @@ def test_a_quantity_in_another_way_of_writing_is_refused_and_never_read_as_anoth
     assert answer.status_code == 422
     assert get_cart(ref=None).lines == ()
     assert "cart_session" not in answer.cookies
+
+
+@pytest.mark.parametrize("path", ["/cart/add/", "/language/", "/accounts/login/", "/orders/find/", "/admin/login/"])
+def test_nobody_fills_the_disk_with_files(client: Client, path: str, settings: Settings, tmp_path: Path) -> None:
+    settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
+    client.raise_request_exception = False
+    large = SimpleUploadedFile("a.bin", b"a" * 3_000_000)
+    answer = client.post(path, {"sku_id": "MUG", "quantity": "1", "file": large})
+    assert answer.status_code == 400
+    assert b"could not be read" in answer.content
+    assert "cart_session" not in answer.cookies
+    assert list(tmp_path.iterdir()) == []
+    small = SimpleUploadedFile("a.bin", b"a" * 2_000_000)
+    assert client.post(path, {"sku_id": "MUG", "quantity": "1", "file": small}).status_code != 400
 
 
 @pytest.mark.parametrize("text", ["A" * 50_000, "-" * 50_000, "a-" * 25_000, "a b" * 17_000, "\u202e" * 50_000])
