@@ -27,7 +27,7 @@ from pricing.types import NewPrice, ReductionKind
 from shop.checkout import services as checkout
 from shop.checkout.services import forgetting
 from shop.core import clock
-from tests.checkout.helpers import make_sku, ready
+from tests.checkout.helpers import make_sku, principal_of, ready
 from tests.inventory.helpers import stock
 from tests.races.rivals import held_open, running, wait_until_blocked
 
@@ -152,9 +152,12 @@ def of_a_buyer_with_two_checkouts() -> Pair:
     """Let a guest be forgotten whose first checkout has reserved the SKU that is locked last."""
     make_sku("LAMP", on_hand=50)
     make_sku("MUG", on_hand=50)
-    _, lamp = ready(sku_id="LAMP")
-    while ready(sku_id="MUG")[1].checkout_id > lamp.checkout_id:
-        pass  # ids are random; those that end after it do no harm
+    while True:
+        (lamp_ref, lamp), (mug_ref, mug) = ready(sku_id="LAMP"), ready(sku_id="MUG")
+        if mug.checkout_id < lamp.checkout_id:
+            break
+        for ref, view in ((lamp_ref, lamp), (mug_ref, mug)):  # ids are random
+            checkout.cancel(checkout_id=view.checkout_id, principal=principal_of(ref), now=clock.now())
     first, last = (StockItem.objects.filter(pk=sku_id) for sku_id in ("LAMP", "MUG"))
     return Pair(
         first, last, lambda: checkout.forget_buyer(user_id=None, guest_email="ada@example.com", now=clock.now())

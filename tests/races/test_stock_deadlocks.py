@@ -2,85 +2,44 @@
 
 from __future__ import annotations
 
-import random
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from pytest_django import Settings
 
-from inventory import services as inventory
 from inventory.conf import conf
-from inventory.errors import InsufficientStockError
 from inventory.models import StockItem
-from inventory.services import heating, reserving
-from inventory.types import StockDemand
-from shop.core import db
-from shop.core.errors import UnavailableError
+from inventory.services import heating
+from tests.conftest import RunProcess
 from tests.inventory.helpers import assert_balanced, stock
-from tests.races.rivals import held_open, meet, running, wait_until_blocked
+from tests.races.gate import at_the_gate, told
+from tests.races.process import SKU_IDS
+from tests.races.rivals import held_open, running, wait_until_blocked
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
-SKU_IDS = [f"SKU-{number:02d}" for number in range(16)]
-RIVALS = 16
-ORDER = "ORDER BY s.sku_id FOR UPDATE"
+RIVALS = [["shop", "4", "25"]] * 4
+"""Four processes of four threads, 25 carts each."""
 
 
-def shop_for_a_while(number: int, rounds: int) -> int:
-    """Reserve 12 of 16 SKUs and give them back, in a different order each time; how many reservations there were."""
-    chance = random.Random(number)
-    made = 0
-    for turn in range(rounds):
-        chosen = chance.sample(SKU_IDS, 12)
-        try:
-            view = inventory.reserve(
-                demands=[StockDemand(sku_id, 1) for sku_id in chosen], owner=f"chk_{number}_{turn}", ttl_seconds=60
-            )
-        except InsufficientStockError:
-            continue
-        made += 1
-        if turn % 2:
-            inventory.release(reservation_id=view.reservation_id, cause="cancelled")
-        else:
-            inventory.commit(reservation_id=view.reservation_id)
-    return made
-
-
-def is_deadlock(error: UnavailableError) -> bool:
-    return error.__cause__ is not None and db.sqlstate(error.__cause__) == db.DEADLOCK_DETECTED
-
-
-def test_opposite_orders_never_deadlock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db, "TRIES", 1)  # a deadlock would be repeated, and not be seen here
+def test_opposite_orders_never_deadlock(run_process: RunProcess) -> None:
     stock(**dict.fromkeys(SKU_IDS, 1_000))
 
-    answers = meet(RIVALS, lambda number: shop_for_a_while(number, 25))
+    with at_the_gate(run_process, *RIVALS) as rivals:
+        assert sum((told(rival) for rival in rivals), Counter()) == {"ReservationView": 400}
 
-    assert answers == [25] * RIVALS
     assert_balanced()
 
 
-def test_twin_unsorted_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db, "TRIES", 1)
-    assert ORDER in reserving.RESERVE
-    unsorted = reserving.RESERVE.replace(ORDER, "ORDER BY md5(s.sku_id || %(owner)s) FOR UPDATE")
-    monkeypatch.setattr(reserving, "RESERVE", unsorted)
+def test_twin_unsorted_they_do(run_process: RunProcess) -> None:
     stock(**dict.fromkeys(SKU_IDS, 100_000))
-
-    def shop_and_notice(number: int) -> int:
-        with connection.cursor() as cursor:
-            # Where we may, do not wait a second before PostgreSQL looks for a ring.
-            cursor.execute(
-                "SELECT set_config('deadlock_timeout', '10ms', false) WHERE current_setting('is_superuser') = 'on'"
-            )
-        return shop_for_a_while(number, 25)
-
     for _ in range(10):
-        answers = meet(RIVALS, shop_and_notice)
-        if any(isinstance(answer, UnavailableError) and is_deadlock(answer) for answer in answers):
-            return
+        with at_the_gate(run_process, *RIVALS, careless="shop") as rivals:
+            if sum((told(rival) for rival in rivals), Counter())["deadlock"]:
+                return
     pytest.fail("the rivals never met: the test above shows nothing")
 
 

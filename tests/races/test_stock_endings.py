@@ -45,37 +45,6 @@ def test_a_sale_that_was_first_is_skipped_by_the_sweep() -> None:
     assert_balanced()
 
 
-def test_a_sale_that_comes_after_the_sweep_is_refused() -> None:
-    stock(MUG=1)
-    view = overdue("chk_1", MUG=1)
-
-    with pytest.raises(ReservationExpiredError):
-        sell_while_sweeping(view)
-
-    assert states() == {view.reservation_id: "expired"}
-    assert counters() == {"MUG": (1, 0)}
-    assert_balanced()
-
-
-def sell_while_sweeping(view: ReservationView) -> ReservationView:
-    """Begin the sale while a sweep has the reservation in hand; give the sale's answer."""
-    with ExitStack() as later:
-        with held_open(inventory.sweep):
-            sale = later.enter_context(running(lambda: inventory.commit(reservation_id=view.reservation_id)))
-            wait_until_blocked()
-        return sale.result(30)
-
-
-def test_twin_a_sale_that_does_not_ask_for_the_state_meets_the_trigger(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert STILL_SOFT in ending.COMMIT
-    monkeypatch.setattr(ending, "COMMIT", ending.COMMIT.replace(STILL_SOFT, ""))
-    stock(MUG=1)
-    view = overdue("chk_1", MUG=1)
-
-    with pytest.raises(DatabaseError, match="Cannot update"):
-        sell_while_sweeping(view)
-
-
 def test_in_many_rounds_of_sale_sweep_and_release_exactly_one_wins() -> None:
     stock(MUG=4 * ROUNDS)
     for turn in range(ROUNDS):

@@ -1,82 +1,21 @@
-"""Who gives back, renews or counts while somebody else does: units move once, time is not taken away, sales stay."""
+"""Who renews or adjusts while somebody else does: each change is made once, and none is lost."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 
 import pytest
-from django.db import DatabaseError, IntegrityError, connection
+from django.db import IntegrityError
 
-from inventory import selectors
 from inventory import services as inventory
 from inventory.errors import ReservationExpiredError
-from inventory.services import adjusting, ending
-from inventory.types import ReservationState, ReservationView
+from inventory.services import adjusting
 from tests.inventory.helpers import assert_balanced, counters, demands, states, stock
 from tests.races.rivals import held_open, meet, running, wait_until_blocked
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
-LOCKED_IF_DUE = "FOR UPDATE SKIP LOCKED"
 ADDED = "SET on_hand = s.on_hand + %(delta)s"
-
-
-def test_released_many_times_at_once_units_come_back_once() -> None:
-    stock(MUG=5)
-    view = inventory.reserve(demands=demands(MUG=3), owner="chk_1")
-
-    answers = meet(8, lambda _: inventory.release(reservation_id=view.reservation_id, cause="cancelled"))
-
-    assert sorted(answers, key=str) == [False] * 7 + [True]
-    assert counters() == {"MUG": (5, 0)}
-    assert_balanced()
-
-
-def test_twin_who_does_not_ask_whether_it_is_over_meets_the_trigger(monkeypatch: pytest.MonkeyPatch) -> None:
-    careless = ending.RELEASE.replace(" AND r.state = 'soft'", "")
-    assert careless != ending.RELEASE
-    monkeypatch.setattr(ending, "RELEASE", careless)
-    stock(MUG=5)
-    view = inventory.reserve(demands=demands(MUG=3), owner="chk_1")
-
-    answers = meet(8, lambda _: inventory.release(reservation_id=view.reservation_id, cause="cancelled"))
-
-    assert [answer for answer in answers if isinstance(answer, DatabaseError)]
-
-
-def renewed_as_it_ends() -> ReservationView:
-    """Renew a reservation, and sweep past its old end before that is committed."""
-    stock(MUG=1)
-    view = inventory.reserve(demands=demands(MUG=1), owner="chk_1", ttl_seconds=1)
-    with ExitStack() as later:
-        with held_open(lambda: inventory.renew(reservation_id=view.reservation_id)):
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT pg_sleep(greatest(0, extract(epoch FROM %s - clock_timestamp())))", [view.expires_at]
-                )
-            sweep = later.enter_context(running(inventory.sweep))
-            if LOCKED_IF_DUE in ending.SWEEP_BATCH:
-                assert sweep.result(30) == 0
-            else:
-                wait_until_blocked()
-        sweep.result(30)
-    return view
-
-
-def test_a_renewal_that_was_first_is_not_swept_away() -> None:
-    view = renewed_as_it_ends()
-
-    assert selectors.get_reservation(reservation_id=view.reservation_id).renewals == 1
-    assert states() == {view.reservation_id: "soft"}
-    assert_balanced()
-
-
-def test_twin_a_sweep_that_does_not_lock_what_is_due_takes_renewed_time_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ending, "SWEEP_BATCH", ending.SWEEP_BATCH.replace(LOCKED_IF_DUE, ""))
-
-    view = renewed_as_it_ends()
-
-    assert states() == {view.reservation_id: "expired"}
 
 
 def test_a_renewal_that_comes_after_the_sweep_is_refused() -> None:
@@ -92,38 +31,6 @@ def test_a_renewal_that_comes_after_the_sweep_is_refused() -> None:
     assert states() == {view.reservation_id: "expired"}
     assert counters() == {"MUG": (1, 0)}
     assert_balanced()
-
-
-def counted_amid_a_sale() -> None:
-    """Count 10 where the page said 9, while a sale of 2 is under way."""
-    stock(MUG=9)
-    view = inventory.reserve(demands=demands(MUG=2), owner="chk_1")
-    with ExitStack() as later:
-        with held_open(lambda: inventory.commit(reservation_id=view.reservation_id)):
-            count = later.enter_context(
-                running(lambda: inventory.recount(sku_id="MUG", counted=10, unshipped=0, on_hand_then=9, by=7))
-            )
-            wait_until_blocked()
-        count.result(30)
-    assert selectors.get_reservation(reservation_id=view.reservation_id).state is ReservationState.HARD
-
-
-def test_a_count_amid_a_sale_keeps_what_was_sold_sold() -> None:
-    counted_amid_a_sale()
-
-    assert counters() == {"MUG": (8, 0)}
-    assert_balanced()
-
-
-def test_twin_a_count_that_writes_what_it_read_puts_sold_units_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ADDED in adjusting.ADJUST
-    monkeypatch.setattr(adjusting, "ADJUST", adjusting.ADJUST.replace(ADDED, "SET on_hand = 9 + %(delta)s"))
-
-    counted_amid_a_sale()
-
-    assert counters() == {"MUG": (10, 0)}
-    with pytest.raises(AssertionError):
-        assert_balanced()
 
 
 def test_one_adjustment_sent_many_times_at_once_is_made_once() -> None:

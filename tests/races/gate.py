@@ -1,0 +1,51 @@
+"""Processes of a race (`tests.races.process`) that begin together."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from django.db import connection
+
+from shop.core.db import rows
+from tests.conftest import RunningProcess, RunProcess
+from tests.embedded.helpers import wait_until
+from tests.races.process import GATE
+
+PATIENT = {"INVENTORY_LANE_WAIT_SECONDS": "60"}
+"""A slow machine is not the fault that is looked for."""
+
+AT_THE_GATE = """
+SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+ WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted
+"""
+
+
+@contextmanager
+def at_the_gate(
+    run_process: RunProcess, *commands: Sequence[str], careless: str = ""
+) -> Iterator[list[RunningProcess]]:
+    """Start processes and wait until all are ready; they begin when the block begins, and end with it."""
+    env = {**PATIENT, "RACE_CARELESS": careless}
+    with ExitStack() as stack:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT pg_advisory_lock({GATE})")
+            try:
+                started = [
+                    stack.enter_context(run_process(["python", "-m", "tests.races.process", *command], env=env))
+                    for command in commands
+                ]
+                for process in started:
+                    process.wait_for("ready", seconds=60)
+            finally:
+                cursor.execute(f"SELECT pg_advisory_unlock({GATE})")
+        # Who still stands at the gate must not be taken for one who waits for a row.
+        wait_until(lambda: not rows(AT_THE_GATE), seconds=60)
+        yield started
+
+
+def told(process: RunningProcess) -> Counter[str]:
+    assert process.wait(seconds=60) == 0, process.output()
+    return Counter(json.loads(process.output().rpartition("told ")[2]))
