@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 
+from shop.core.clock import is_zone
 from shop.core.settings import require
 
 OPT_OUT, OPT_IN = "opt_out", "opt_in"
@@ -38,7 +38,7 @@ class NotificationsConf:
     retention_months: int = 13
     """How long carts, the content of mails and visits are kept with reminders; the counts stay."""
     default_time_zone: str = "Europe/London"
-    """Quiet hours are told by this clock for customers of whom no country is known."""
+    """Quiet hours are told by this clock for customers of whom neither time zone nor country is known."""
     consent_policy: str = OPT_OUT
     """`opt_out`: customers may be reminded until they say no. `opt_in`: only those who said yes. EU: `opt_in`."""
     country_policy: str = ""
@@ -74,7 +74,7 @@ class NotificationsConf:
         require(1 <= self.click_days <= 30, "NOTIFICATIONS_CLICK_DAYS", "must be from 1 to 30.")  # noqa: PLR2004
         require(1 <= self.code_cooldown_days <= 730, "NOTIFICATIONS_CODE_COOLDOWN_DAYS", "must be from 1 to 730.")  # noqa: PLR2004
         require(1 <= self.retention_months <= 120, "NOTIFICATIONS_RETENTION_MONTHS", "must be from 1 to 120.")  # noqa: PLR2004
-        require(_is_zone(self.default_time_zone), "NOTIFICATIONS_DEFAULT_TIME_ZONE", "must be such as Europe/Berlin.")
+        require(is_zone(self.default_time_zone), "NOTIFICATIONS_DEFAULT_TIME_ZONE", "must be such as Europe/Berlin.")
         require(self.consent_policy in (OPT_OUT, OPT_IN), "NOTIFICATIONS_CONSENT_POLICY", "must be opt_out or opt_in.")
         require(
             all(len(c) == 2 and c.isupper() and p in (OPT_OUT, OPT_IN) for c, p in self.policies),  # noqa: PLR2004
@@ -113,11 +113,3 @@ def conf() -> NotificationsConf:
 def link_base() -> str:
     """Give what links in mails begin with, without a slash at the end."""
     return (conf().link_base_url or str(settings.BASE_URL)).rstrip("/")
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return False
-    return True

@@ -109,7 +109,7 @@ def gather(
         now,
         start=campaign.quiet_start,
         end=campaign.quiet_end,
-        zones=rules.zones_of(around.profile.country),
+        zones=(contact.time_zone,) if contact and contact.time_zone else rules.zones_of(around.profile.country),
         otherwise=conf().default_time_zone,
     )
     facts = Facts(

@@ -111,6 +111,7 @@ class PreferencesView(LoginRequiredMixin, PageView):
             "is_by_link": False,
             "languages": settings.LANGUAGES if len(settings.LANGUAGES) > 1 else (),
             "chosen": getattr(user, "language", ""),
+            "time_zone": getattr(user, "time_zone", ""),
         }
         return render(request, "notifications/preferences.html", context)
 

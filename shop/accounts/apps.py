@@ -9,3 +9,7 @@ class AccountsConfig(AppConfig):
     name = "shop.accounts"
     label = "accounts"
     verbose_name = "People"
+
+    def ready(self) -> None:
+        """Connect this app's receiver."""
+        from shop.accounts import receivers  # noqa: F401

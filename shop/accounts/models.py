@@ -37,6 +37,8 @@ class User(AbstractUser):
     email = models.EmailField(_("mail address"), unique=True)
     language = models.CharField(_("language"), max_length=16, blank=True, default="", db_default="")
     """Chosen by the customer, for mails; empty: that of their last checkout."""
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True, default="", db_default="")
+    """Of the browser in which they last signed in, such as Europe/Berlin; empty: not known."""
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

@@ -30,6 +30,8 @@ class Contact:
     """The customer has shown that the address is theirs."""
     language: str = ""
     """Chosen for mails; empty if none was."""
+    time_zone: str = ""
+    """Of the browser in which they last signed in; empty if it is not known."""
 
 
 def find_contact(*, user_id: int) -> Contact | None:
@@ -56,6 +58,7 @@ def export_customer(*, user_id: int) -> dict[str, Any]:
         "first_name": user.first_name,
         "last_name": user.last_name,
         "language": user.language,
+        "time_zone": user.time_zone,
         "joined_at": user.date_joined.isoformat(),
         "last_signed_in_at": user.last_login.isoformat() if user.last_login else None,
         "mail_addresses": [
@@ -81,6 +84,7 @@ def _list(condition: Q) -> list[Contact]:
             is_staff=user.is_staff,
             is_verified=user.is_verified,
             language=user.language,
+            time_zone=user.time_zone,
         )
         for user in User.objects.filter(condition).annotate(is_verified=Exists(verified)).order_by("pk")
     ]

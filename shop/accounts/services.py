@@ -11,11 +11,22 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.models import Session
 
 from shop.accounts.models import User
+from shop.core.clock import is_zone
+
+LONGEST_ZONE = 64
+"""Characters of a time zone's name that are kept."""
 
 
 def choose_language(*, user_id: int, code: str) -> None:
     """Write to a customer in this language from here on; empty: in that of their last checkout."""
     User.objects.filter(pk=user_id).update(language=code)
+
+
+def learn_time_zone(*, user_id: int, name: str) -> bool:
+    """Remember by which clock a customer lives; False if it is no time zone, or known already."""
+    if len(name) > LONGEST_ZONE or not is_zone(name):
+        return False
+    return bool(User.objects.filter(pk=user_id).exclude(time_zone=name).update(time_zone=name))
 
 
 def close_account(*, user_id: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 FIRST_YEAR, LAST_YEAR = 1970, 2999
 
@@ -15,6 +16,15 @@ def is_tellable(moment: datetime) -> bool:
 def now() -> datetime:
     """Tell the time, aware, in UTC. Tests move it with time-machine."""
     return datetime.now(tz=UTC)
+
+
+def is_zone(name: str) -> bool:
+    """Tell whether this names a time zone (IANA), such as Europe/Berlin."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # “Europe” is a folder
+        return False
+    return True
 
 
 def isoformat(moment: datetime) -> str:

@@ -263,15 +263,18 @@ def test_the_hold_out_gets_ghosts_that_pass_the_same_gates_and_no_mail() -> None
     assert Abandonment.objects.get().cooldown_range is not None
 
 
-@pytest.mark.parametrize(("country", "zone"), [("", "UTC"), ("IN", "Asia/Kolkata")])
+@pytest.mark.parametrize(
+    ("own", "country", "zone"),
+    [("", "", "UTC"), ("", "IN", "Asia/Kolkata"), ("Pacific/Auckland", "IN", "Pacific/Auckland")],
+)
 def test_quiet_hours_move_the_mail_and_the_time_after_which_it_is_too_late(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, country: str, zone: str
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, own: str, country: str, zone: str
 ) -> None:
     settings.NOTIFICATIONS = dataclasses.replace(settings.NOTIFICATIONS, default_time_zone="UTC")
     profile = following.BuyerProfile(country=country)
     monkeypatch.setattr(following, "list_profiles", lambda *, user_ids: dict.fromkeys(user_ids, profile))
     make_sku()
-    leave_cart(make_customer())
+    leave_cart(make_customer(time_zone=own))
     now = clock.now()
     there = now.astimezone(ZoneInfo(zone))
     make_campaign(
