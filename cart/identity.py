@@ -20,7 +20,7 @@ from cart.conf import conf
 from cart.errors import CartFrozenError, CartLockedError, CartMergedError, CartsUnavailableError, MergeSourceGoneError
 from cart.types import Cart, CartRef, MergeResult
 from pricing import regions
-from shop.core import clock
+from shop.core import clock, limits
 from shop.core.ids import hash_token, is_token, new_token
 from shop.core.web.own import own_checkout
 
@@ -122,6 +122,15 @@ def require_cart_ref(request: Any) -> tuple[CartRef, str | None]:  # noqa: ANN40
         return ref, None
     token = new_token()
     return CartRef("g", hash_token(token), is_new=True), token
+
+
+def require_pace(request: HttpRequest) -> None:
+    """Count a change that a page is about to make to a cart, as one through the API is counted.
+
+    :raises TooOftenError: if this caller, or their network, makes too many.
+    """
+    ref = cart_ref(request)
+    limits.require("cart_writes", request, who=ref.owner if ref else "")
 
 
 def perform(request: Any, write: Callable[[CartRef], T]) -> Performed[T]:  # noqa: ANN401

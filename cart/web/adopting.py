@@ -17,7 +17,7 @@ from shop.core import clock
 from shop.core.errors import Refusal
 from shop.core.web.origin import is_same_origin
 from shop.core.web.own import own_checkout
-from shop.core.web.pages import PageView, status_of
+from shop.core.web.pages import PageView, status_of, with_retry_after
 from shop.core.words import detail_words, words
 
 _ID_LENGTH = 64
@@ -36,6 +36,7 @@ class AdoptView(PageView):
         if items is None or saved is None or not 0 < len(merge_id) <= _ID_LENGTH:
             return JsonResponse({"message": _("This is no cart.")}, status=422)
         try:
+            identity.require_pace(request)
             done = identity.perform(
                 request,
                 lambda ref: services.merge_items(
@@ -50,7 +51,7 @@ class AdoptView(PageView):
             )
         except Refusal as refusal:
             sentence = detail_words(refusal.errors[0]) if refusal.errors else words(refusal).detail
-            return JsonResponse({"message": sentence}, status=status_of(refusal))
+            return with_retry_after(JsonResponse({"message": sentence}, status=status_of(refusal)), refusal)
         result = done.result
         is_changed = any(line.outcome is not MergeOutcome.ADDED for line in result.receipt)
         response = JsonResponse({"changed": is_changed})

@@ -27,7 +27,7 @@ from shop.core import clock
 from shop.core.errors import Refusal
 from shop.core.templatetags.trolley import dom_id
 from shop.core.web.own import own_checkout
-from shop.core.web.pages import NO_STORE, PRIVATE, PageView, status_of
+from shop.core.web.pages import NO_STORE, PRIVATE, PageView, status_of, with_retry_after
 from shop.core.words import detail_words, words
 
 _QUANTITY = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -62,10 +62,12 @@ def read_sku_id(text: str) -> str:
 
 
 def change(request: HttpRequest, write: Callable[[CartRef], CartChange]) -> identity.Performed[CartChange]:
-    """Make a change to the cart of whoever asks.
+    """Make a change to the cart of whoever asks; it is counted as one through the API is.
 
+    :raises TooOftenError: if they change it too often.
     :raises Refusal: what `write` raises.
     """
+    identity.require_pace(request)
     return identity.perform(request, write)
 
 
@@ -166,5 +168,5 @@ def refuse(request: HttpRequest, refusal: Refusal, *, sku_id: str = "") -> HttpR
         return render_cart(request, with_row(page, changed), status=status, is_error=True)
     page = replace(page, refused=sentence)
     if is_htmx(request):
-        return render_fragment(request, page, status=status)
-    return render_cart(request, page, status=status, is_error=True)
+        return with_retry_after(render_fragment(request, page, status=status), refusal)
+    return with_retry_after(render_cart(request, page, status=status, is_error=True), refusal)

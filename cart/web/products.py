@@ -26,7 +26,7 @@ from shop.core.money import Money
 from shop.core.web.errors import stale_form
 from shop.core.web.origin import is_same_origin
 from shop.core.web.own import own_checkout
-from shop.core.web.pages import PageView, refused, see_other, status_of
+from shop.core.web.pages import PageView, refused, see_other, status_of, with_retry_after
 from shop.core.words import detail_words, words
 
 _OPERATION_LENGTH = 64
@@ -123,5 +123,5 @@ def _product_url(request: HttpRequest, sku_id: str) -> str:
 def _refuse(request: HttpRequest, refusal: Refusal, sku_id: str) -> HttpResponse:
     if _wants_json(request):
         sentence = detail_words(refusal.errors[0]) if refusal.errors else words(refusal).detail
-        return JsonResponse({"message": sentence}, status=status_of(refusal))
+        return with_retry_after(JsonResponse({"message": sentence}, status=status_of(refusal)), refusal)
     return refused(request, refusal, link=_product_url(request, sku_id), link_text=_("Back to the product"))

@@ -25,6 +25,7 @@ class RegionView(PageView):
         """Choose, and go back to the page; from a checkout to the cart, which says what is different.
 
         :raises RegionUnknownError: if the shop has no such region.
+        :raises TooOftenError: if this cart is changed too often.
         """
         if not is_same_origin(request):
             return stale_form(back=reverse("cart:cart"), quantity="")
@@ -33,6 +34,7 @@ class RegionView(PageView):
             raise RegionUnknownError
         response = see_other(_back(request))
         if identity.cart_ref(request) is not None:
+            identity.require_pace(request)
             done = identity.perform(request, lambda ref: carts.choose_region(ref=ref, code=code))
             identity.attach_session(response, request, new_token=done.new_token, cart=done.result.cart)
         regions.follow(request, code)

@@ -66,6 +66,13 @@ class UnavailableError(Refusal):
 
 
 @dataclass(eq=False)
+class TooOftenError(UnavailableError):
+    """The caller, or the network that they come from, has done this too often within the last minute."""
+
+    code: ClassVar[str] = "rate_limited"
+
+
+@dataclass(eq=False)
 class BusyError(UnavailableError):
     """A lock was not to be had in time: many want the same row."""
 

@@ -13,6 +13,7 @@ from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from shop.core.conf import conf
+from shop.core.errors import TooOftenError
 from shop.core.http import network_address
 
 logger = logging.getLogger(__name__)
@@ -78,6 +79,16 @@ def count_request(scope: str, request: HttpRequest, *, who: str = "") -> Standin
     quota: int = getattr(conf(), f"{scope}_per_minute")
     by_address = Counter(scope, f"a:{network_address(request)}", quota * conf().address_factor)
     return count([Counter(scope, who, quota), by_address] if who else [by_address])
+
+
+def require(scope: str, request: HttpRequest, *, who: str = "") -> None:
+    """Count a request as `count_request` does, and refuse the one that is too many.
+
+    :raises TooOftenError: if it is.
+    """
+    standing = count_request(scope, request, who=who)
+    if standing is not None and standing.is_over:
+        raise TooOftenError(retry_after_seconds=standing.reset_seconds)
 
 
 def count(counters: Sequence[Counter]) -> Standing | None:

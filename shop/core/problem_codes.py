@@ -105,6 +105,7 @@ SPECIAL_STATUS: dict[str, int] = {
     "checkout_cancelled": 410,
     "cart_changed": 412,
     "checkout_changed": 412,
+    "rate_limited": 429,
 }
 """Refusals whose status is not their family's."""
 

@@ -15,6 +15,7 @@ from shop.core.errors import (
     NotFoundError,
     Refusal,
     RejectedError,
+    TooOftenError,
     UnavailableError,
 )
 
@@ -73,3 +74,8 @@ def detail_words(detail: ErrorDetail) -> str:
     for name, value in detail.params.items():
         text = text.replace("{" + name + "}", str(value))
     return text
+
+
+@words.register
+def _too_often(refusal: TooOftenError) -> Words:
+    return Words(_("Too many requests"), _("Please wait a little before trying again."))

@@ -109,6 +109,7 @@ class OrderAgainView(PageView):
     def post(self, request: HttpRequest, number: str) -> HttpResponse:
         """Put the order's lines into the cart; the cart names what was left out or is less than was ordered."""
         order = order_of(request, number)
+        identity.require_pace(request)
         try:
             done = identity.perform(
                 request, lambda ref: services.reorder(order=order, ref=ref, operation_id="", now=clock.now())

@@ -20,7 +20,7 @@ from shop.checkout.errors import (
     UnitsLimitError,
 )
 from shop.checkout.web.base import CheckoutPageView, find_principal, first_step, stop_url
-from shop.core import clock
+from shop.core import clock, limits
 from shop.core.http import network_address
 from shop.core.web.own import remember_own
 from shop.core.web.pages import see_other
@@ -66,6 +66,7 @@ class StartView(CheckoutPageView):
         ref, principal = identity.cart_ref(request), find_principal(request)
         if ref is None or principal is None:
             return see_other(stop_url(CartEmptyError.code))
+        limits.require("checkout_starts", request, who=ref.owner)
         try:
             checkout, _is_new = services.start_checkout(
                 ref=ref,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
 from django.core.exceptions import BadRequest
@@ -14,14 +14,16 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views import View
 
-from shop.core.errors import ConflictError, NotFoundError, Refusal, RejectedError, UnavailableError
+from shop.core.errors import ConflictError, NotFoundError, Refusal, RejectedError, TooOftenError, UnavailableError
 from shop.core.words import words
 
+R = TypeVar("R", bound=HttpResponseBase)
 NO_STORE = "no-store"
 PRIVATE = "private, no-cache"
 PUBLIC = "public, max-age=0, s-maxage=60, stale-while-revalidate=300"
 
 _STATUS: tuple[tuple[type[Refusal], int], ...] = (
+    (TooOftenError, 429),
     (NotFoundError, 404),
     (RejectedError, 422),
     (ConflictError, 409),
@@ -59,7 +61,7 @@ class PageView(View):
 
 
 def status_of(refusal: Refusal) -> int:
-    """Tell the HTTP status of a refusal's family."""
+    """Tell the HTTP status of a refusal: of its family, unless it has one of its own."""
     return next((status for family, status in _STATUS if isinstance(refusal, family)), 409)
 
 
@@ -79,6 +81,11 @@ def refused(request: HttpRequest, refusal: Refusal, *, link: str = "", link_text
         },
         status=status_of(refusal),
     )
+    return with_retry_after(response, refusal)
+
+
+def with_retry_after(response: R, refusal: Refusal) -> R:
+    """Say in the header when what was refused may be tried again, where the refusal says so."""
     if refusal.retry_after_seconds is not None:
         response["Retry-After"] = str(refusal.retry_after_seconds)
     return response
