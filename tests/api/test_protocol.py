@@ -450,12 +450,22 @@ def test_a_pages_session_needs_its_csrf_token(api: Api) -> None:
     assert put(X_CSRFToken=token).status_code == 201
 
 
-def test_the_session_of_a_disabled_customer_is_anonymous_and_the_guests_cart_intact(filled: Api) -> None:
+@pytest.mark.parametrize("how", ["disabled", "deleted"])
+def test_the_session_of_a_customer_who_is_no_more_is_anonymous_and_the_guests_cart_intact(
+    filled: Api, how: str
+) -> None:
     user = User.objects.create_user("ada@example.com", "trolley-demo-1")
     client = _with_cookie(filled)
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    User.objects.update(is_active=False)
+    if how == "disabled":
+        User.objects.update(is_active=False)
+    else:
+        User.objects.all().delete()
 
     response = client.get("/api/v1/cart")
+    page = client.get("/cart/")
 
     assert response.json()["items"] == [{"sku_id": "MUG-1", "quantity": 2}]
+    assert page.status_code == 200
+    assert 'name="quantity" value="2"' in page.content.decode()
+    assert "/accounts/login/" in page.content.decode()

@@ -1,10 +1,12 @@
 """One shopper's carts by page, API and store against a plain model, by whatever Hypothesis thinks of.
 
-Each step takes the page's forms or the API, at random; after each, both and the store have to show what the model says.
+Each step takes the page's forms, the API or the services upon the store, at random; after each, all three have to
+show what the model says. A walk through every operation on every face goes first: chance need not find each of them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import secrets
@@ -21,10 +23,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from cart import keys, recorder, selectors
-from cart.types import CartRef
+from cart import keys, recorder, selectors, services
+from cart.errors import MergeSourceGoneError
+from cart.types import CartChange, CartRef, LineChange
 from cart.web.flash import unpack
 from shop.accounts.models import User
+from shop.core import clock
+from shop.core.errors import Refusal
 from shop.core.ids import hash_token
 from shop.core.templatetags.trolley import dom_id
 from tests.cart.helpers import make_sku, quantities
@@ -32,10 +37,11 @@ from tests.cart.helpers import make_sku, quantities
 MOST = 99
 STOCK = {"A": 5, "B": 50, "C": 300}
 PASSWORD = "trolley-demo-1"
-Face = Literal["page", "api"]
+Face = Literal["page", "api", "store"]
 Lines = dict[str, int]
 
-faces = st.sampled_from(["page", "api"])
+FACES: tuple[Face, ...] = ("page", "api", "store")
+faces = st.sampled_from(FACES)
 skus = st.sampled_from(sorted(STOCK))
 
 
@@ -90,22 +96,46 @@ class FacesMachine(RuleBasedStateMachine):
     def page(self, path: str, **form: object) -> Any:
         return self.client.post(f"/cart/{path}", form)
 
+    def store(self, change: Callable[[CartRef], CartChange]) -> CartChange | None:
+        """Ask the services; None: refused."""
+        ref = self.ref()
+        assert ref
+        try:
+            return change(ref)
+        except Refusal:
+            return None
+
+    def face(self, wanted: Face) -> Face:
+        """Give the face that is used: who has no cart yet is given one by page or API."""
+        return "api" if wanted == "store" and self.ref() is None else wanted
+
+    def set(self, *changes: LineChange, **more: Any) -> CartChange | None:
+        """Change lines in the store."""
+        return self.store(lambda ref: services.change_lines(ref=ref, changes=changes, now=clock.now(), **more))
+
     def tell(self, answer: Any, cart: Lines | None, saved: Lines | None = None) -> None:
         """Hold an answer against what the model expects: lists as they shall be, or None for a refusal."""
-        is_page = not answer.request["PATH_INFO"].startswith("/api/")
-        if cart is None:
-            assert answer.status_code in (404, 409, 410, 422), answer.content
-            return
-        assert answer.status_code in ((303,) if is_page else (200, 201)), answer.content
-        if is_page:
-            did = unpack(parse_qs(urlsplit(answer["Location"]).query).get("did", [""])[0])
-            token = did.undo if did else ""
+        if answer is None or isinstance(answer, CartChange):
+            assert (answer is None) == (cart is None)
+            token = answer.undo if answer else ""
         else:
-            token = answer.json().get("undo", "")
+            is_page = not answer.request["PATH_INFO"].startswith("/api/")
+            allowed = (404, 409, 410, 422) if cart is None else (303,) if is_page else (200, 201)
+            assert answer.status_code in allowed, answer.content
+            token = self._undo_of(answer) if cart is not None else ""
+        if cart is None:
+            return
         mine = self.mine
         mine.token, mine.before = token, (mine.cart, mine.saved)
         mine.cart, mine.saved = cart, mine.saved if saved is None else saved
         self.repeat = None
+
+    @staticmethod
+    def _undo_of(answer: Any) -> str:
+        if answer.request["PATH_INFO"].startswith("/api/"):
+            return str(answer.json().get("undo", ""))
+        did = unpack(parse_qs(urlsplit(answer["Location"]).query).get("did", [""])[0])
+        return did.undo if did else ""
 
     def fitting(self, sku: str, wanted: int, face: Face) -> Lines | None:
         """Give the cart with so many units: the page takes what there is, the API refuses; nobody passes the cap."""
@@ -119,19 +149,25 @@ class FacesMachine(RuleBasedStateMachine):
     @rule(face=faces, sku=skus, quantity=st.integers(0, 120))
     def set_line(self, face: Face, sku: str, quantity: int) -> None:
         cart = None if quantity > MOST else self.fitting(sku, quantity, face)
-        if face == "page":
-            self.tell(self.page(f"lines/{sku}/", quantity=quantity), cart)
-        else:
-            self.tell(self.api("PUT", f"cart/items/{sku}", {"quantity": quantity}), cart)
+        match self.face(face):
+            case "page":
+                self.tell(self.page(f"lines/{sku}/", quantity=quantity), cart)
+            case "api":
+                self.tell(self.api("PUT", f"cart/items/{sku}", {"quantity": quantity}), cart)
+            case "store":
+                self.tell(self.set(LineChange("set", sku, quantity)), cart)
 
     @rule(face=faces, sku=skus, quantity=st.integers(1, 120))
     def add(self, face: Face, sku: str, quantity: int) -> None:
         cart = None if quantity > MOST else self.fitting(sku, self.mine.cart.get(sku, 0) + quantity, face)
         key = secrets.token_hex(8)
+        used = self.face(face)
 
         def ask() -> Any:
-            if face == "page":
+            if used == "page":
                 return self.page("add/", sku_id=sku, quantity=quantity, op=key)
+            if used == "store":
+                return self.set(LineChange("add", sku, quantity), operation_id=key)
             return self.api("POST", "cart/items", {"sku_id": sku, "quantity": quantity}, **{"Idempotency-Key": key})
 
         self.tell(ask(), cart)
@@ -142,29 +178,53 @@ class FacesMachine(RuleBasedStateMachine):
     def replay(self) -> None:
         assert self.repeat
         answer = self.repeat()
+        if isinstance(answer, CartChange):
+            assert answer.was_replayed
+            return
         assert answer.status_code in (200, 303), answer.content
         if answer.status_code == 200:
             assert answer.headers["Idempotent-Replayed"] == "true"
 
-    @rule(lines=st.dictionaries(skus, st.integers(0, 60), min_size=1), is_whole=st.booleans())
-    def set_many(self, lines: Lines, is_whole: bool) -> None:  # noqa: FBT001 - drawn
+    @rule(
+        face=st.sampled_from(["api", "store"]),
+        lines=st.dictionaries(skus, st.integers(0, 60), min_size=1),
+        is_whole=st.booleans(),
+    )
+    def set_many(self, face: Face, lines: Lines, is_whole: bool) -> None:  # noqa: FBT001 - drawn
+        """Set many lines at once, which no form of the page does."""
         cart: Lines | None = {} if is_whole else self.mine.cart
         for sku, quantity in lines.items():
             fits = self.fitting(sku, quantity, "api")
             cart = None if fits is None or cart is None else with_line(cart, sku, fits.get(sku, 0))
+        if self.face(face) == "store":
+            mode = "replace" if is_whole else "patch"
+            self.tell(self.set(*(LineChange("set", k, n) for k, n in lines.items()), mode=mode), cart)
+            return
         body = {"items": [{"sku_id": k, "quantity": n} for k, n in lines.items()]}
-        mode = {"mode": "replace"} if is_whole else {}
+        whole = {"mode": "replace"} if is_whole else {}
         tag = self.api("GET", "cart").headers["ETag"]
-        self.tell(self.api("PATCH", "cart", body | mode, **{"If-Match": tag}), cart)
+        self.tell(self.api("PATCH", "cart", body | whole, **{"If-Match": tag}), cart)
 
     @rule(face=faces, sku=skus)
     def remove(self, face: Face, sku: str) -> None:
-        answer = self.page(f"lines/{sku}/remove/") if face == "page" else self.api("DELETE", f"cart/items/{sku}")
-        self.tell(answer, with_line(self.mine.cart, sku, 0))
+        cart = with_line(self.mine.cart, sku, 0)
+        match self.face(face):
+            case "page":
+                self.tell(self.page(f"lines/{sku}/remove/"), cart)
+            case "api":
+                self.tell(self.api("DELETE", f"cart/items/{sku}"), cart)
+            case "store":
+                self.tell(self.store(lambda ref: services.remove_line(ref=ref, sku_id=sku, now=clock.now())), cart)
 
     @rule(face=faces)
     def empty(self, face: Face) -> None:
-        self.tell(self.page("empty/") if face == "page" else self.api("DELETE", "cart"), {})
+        match self.face(face):
+            case "page":
+                self.tell(self.page("empty/"), {})
+            case "api":
+                self.tell(self.api("DELETE", "cart"), {})
+            case "store":
+                self.tell(self.store(lambda ref: services.empty_cart(ref=ref)), {})
 
     @rule(face=faces, sku=skus, quantity=st.integers(1, 60))
     def save(self, face: Face, sku: str, quantity: int) -> None:
@@ -174,8 +234,11 @@ class FacesMachine(RuleBasedStateMachine):
         if held:
             there = min(MOST, self.mine.saved.get(sku, 0) + moved)
             lists = with_line(self.mine.cart, sku, held - moved), with_line(self.mine.saved, sku, there)
-        if face == "page":
+        used = self.face(face)
+        if used == "page":
             self.tell(self.page(f"lines/{sku}/save/"), *lists)
+        elif used == "store":
+            self.tell(self.set(LineChange("save", sku, quantity)), *lists)
         else:
             move = {"sku_id": sku, "to": "saved", "quantity": quantity}
             self.tell(self.api("POST", "cart/moves", {"moves": [move]}), *lists)
@@ -189,8 +252,11 @@ class FacesMachine(RuleBasedStateMachine):
         saved = with_line(self.mine.saved, sku, there - moved)
         if moved <= 0:
             cart = None
-        if face == "page":
+        used = self.face(face)
+        if used == "page":
             self.tell(self.page(f"saved/{sku}/move/"), cart, saved)
+        elif used == "store":
+            self.tell(self.set(LineChange("unsave", sku, quantity)), cart, saved)
         else:
             move = {"sku_id": sku, "to": "cart", "quantity": quantity}
             self.tell(self.api("POST", "cart/moves", {"moves": [move]}), cart, saved)
@@ -199,21 +265,38 @@ class FacesMachine(RuleBasedStateMachine):
     def put_aside(self, face: Face, sku: str, quantity: int) -> None:
         cart = None if quantity > MOST else self.mine.cart
         saved = with_line(self.mine.saved, sku, quantity)
-        if face == "page":
+        used = self.face(face)
+        if used == "page":
             self.tell(self.page("save/", sku_id=sku, quantity=quantity), cart, saved)
+        elif used == "store":
+            self.tell(self.set(LineChange("set_saved", sku, quantity)), cart, saved)
         else:
             self.tell(self.api("PUT", f"saved-items/{sku}", {"quantity": quantity}), cart, saved)
 
     @rule(face=faces, sku=skus)
     def drop_saved(self, face: Face, sku: str) -> None:
-        answer = self.page(f"saved/{sku}/remove/") if face == "page" else self.api("DELETE", f"saved-items/{sku}")
+        answer: Any
+        match self.face(face):
+            case "page":
+                answer = self.page(f"saved/{sku}/remove/")
+            case "api":
+                answer = self.api("DELETE", f"saved-items/{sku}")
+            case "store":
+                answer = self.set(LineChange("set_saved", sku, 0))
         self.tell(answer, self.mine.cart, with_line(self.mine.saved, sku, 0))
 
     @precondition(lambda self: self.mine.token)
     @rule(face=faces)
     def undo(self, face: Face) -> None:
         token, before = self.mine.token, self.mine.before
-        answer = self.page("undo/", undo=token) if face == "page" else self.api("POST", "cart/undo", {"undo": token})
+        answer: Any
+        match self.face(face):
+            case "page":
+                answer = self.page("undo/", undo=token)
+            case "api":
+                answer = self.api("POST", "cart/undo", {"undo": token})
+            case "store":
+                answer = self.store(lambda ref: services.undo(ref=ref, undo=token))
         self.tell(answer, *before)
         self.mine.token = ""
 
@@ -226,7 +309,11 @@ class FacesMachine(RuleBasedStateMachine):
             assert self.client.post("/accounts/login/", login).status_code == 302
         else:
             self.client.force_login(self.user)
-            if cookie and cookie.value:
+            if face == "store" and cookie and cookie.value:
+                source_ref = CartRef("g", hash_token(cookie.value))
+                with contextlib.suppress(MergeSourceGoneError):
+                    services.merge_guest_cart(guest_ref=source_ref, user_id=self.user.pk, now=clock.now())
+            elif cookie and cookie.value:
                 source = {"source": {"cart_session": cookie.value}, "merge_id": secrets.token_hex(4)}
                 answer = self.api("POST", "cart/merge", source)
                 # A guest who never wrote anything that stayed has no cart to join.
@@ -286,6 +373,57 @@ class FacesMachine(RuleBasedStateMachine):
         cart = re.findall(r'id="quantity-(\S+)" name="quantity" value="(\d+)"', page)
         saved = re.findall(r'<li id="saved-(\S+)".*?Quantity: (\d+)', page, re.DOTALL)
         return ({names[k]: int(n) for k, n in cart}, {names[k]: int(n) for k, n in saved})
+
+
+def walk(machine: FacesMachine, face: Face) -> None:
+    """Do everything that can be done once with this face, comparing after each step."""
+    many: Face = "api" if face == "page" else face
+    steps: list[Callable[[], None]] = [
+        lambda: machine.add(face=face, sku="B", quantity=2),
+        machine.replay,
+        lambda: machine.set_line(face=face, sku="B", quantity=7),
+        lambda: machine.set_line(face=face, sku="A", quantity=6),  # more than there is
+        lambda: machine.set_line(face=face, sku="C", quantity=100),  # more than a line takes
+        lambda: machine.set_many(face=many, lines={"B": 3, "C": 4}, is_whole=False),
+        lambda: machine.set_many(face=many, lines={"B": 5}, is_whole=True),
+        lambda: machine.undo(face=face),
+        lambda: machine.save(face=face, sku="B", quantity=2),
+        lambda: machine.undo(face=face),
+        lambda: machine.save(face=face, sku="C", quantity=60),
+        lambda: machine.put_aside(face=face, sku="A", quantity=9),
+        lambda: machine.move_back(face=face, sku="C", quantity=1),
+        lambda: machine.move_back(face=face, sku="A", quantity=9),  # the page takes what there is
+        lambda: machine.lose(all_of_it=False),
+        lambda: machine.remove(face=face, sku="B"),
+        lambda: machine.undo(face=face),
+        lambda: machine.lose(all_of_it=True),
+        lambda: machine.drop_saved(face=face, sku="A"),
+        lambda: machine.empty(face=face),
+        lambda: machine.undo(face=face),
+    ]
+    for step in steps:
+        step()
+        machine.agree()
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("cart_redis")
+@pytest.mark.parametrize("face", FACES)
+def test_every_operation_does_on_this_face_what_the_model_does(face: Face) -> None:
+    for sku, on_hand in STOCK.items():
+        make_sku(sku, on_hand=on_hand)
+    machine = FacesMachine()
+    services.set_quantity(ref=CartRef("u", str(machine.user.pk)), sku_id="B", quantity=1, now=clock.now())
+    machine.account.cart = {"B": 1}
+    machine.add(face="page", sku="C", quantity=1)
+    walk(machine, face)
+    machine.sign_in(face=face)
+    machine.agree()
+    machine.undo(face=face)
+    machine.agree()
+    walk(machine, face)
+    machine.sign_out()
+    machine.agree()
 
 
 @pytest.mark.django_db

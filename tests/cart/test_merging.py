@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import redis
+from pytest_django import Settings
 
 from cart import keys, recorder, selectors, services, store
 from cart.codec import encode_receipt
@@ -142,6 +145,38 @@ def test_lines_beyond_a_hundred_are_left_out_and_said() -> None:
         ReceiptLine("S000", MergeOutcome.KEPT_LARGER, 1, 3, 3),
         ReceiptLine("S100", MergeOutcome.LIST_FULL, 0, 2, 0),
     }
+
+
+@pytest.mark.parametrize(("guest_quantity", "kept"), [(38, 98), (39, 99), (40, 99)])
+def test_a_sum_below_at_and_above_the_cap_is_kept_whole_or_cut_and_said(guest_quantity: int, kept: int) -> None:
+    make_sku("MUG", on_hand=500)
+    guest = new_guest()
+    services.set_quantity(ref=customer(), sku_id="MUG", quantity=60, now=NOW)
+    services.set_quantity(ref=guest, sku_id="MUG", quantity=guest_quantity, now=NOW)
+
+    result = services.merge_guest_cart(guest_ref=guest, user_id=7, policy=MergePolicy.SUM, now=NOW)
+
+    outcome = MergeOutcome.CAPPED if guest_quantity > 39 else MergeOutcome.SUMMED
+    assert result.receipt == (ReceiptLine("MUG", outcome, 60, guest_quantity, kept),)
+    assert quantities(result.cart) == {"MUG": kept}
+
+
+@pytest.mark.parametrize(("more", "left_out"), [(1, 0), (2, 0), (3, 1)])
+def test_lines_below_at_and_above_what_a_cart_takes_are_kept_or_left_out_and_said(
+    settings: Settings, more: int, left_out: int
+) -> None:
+    settings.CART = replace(settings.CART, max_lines=5)
+    for n in range(6):
+        make_sku(f"S{n}")
+    guest = new_guest()
+    services.change_lines(ref=customer(), changes=_set(S0=1, S1=1, S2=1), now=NOW)
+    services.change_lines(ref=guest, changes=_set(**{f"S{3 + n}": 1 for n in range(more)}), now=NOW)
+
+    result = services.merge_guest_cart(guest_ref=guest, user_id=7, now=NOW)
+
+    assert len(result.cart.lines) == 3 + more - left_out
+    assert len(result.receipt) == more
+    assert [line.outcome for line in result.receipt].count(MergeOutcome.LIST_FULL) == left_out
 
 
 def test_the_saved_lists_are_joined_too() -> None:

@@ -133,6 +133,24 @@ def test_poison_goes_to_the_dead_letters_and_its_neighbours_are_recorded(
     assert cart_redis.xlen(name) == 0
 
 
+def test_poison_that_is_never_buried_would_hold_up_the_trimming(
+    cart_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin: the stream grows behind it for good."""
+    monkeypatch.setattr(recorder, "MAX_DELIVERIES", 1_000_000)
+    make_sku()
+    ref = customer()
+    name = keys.events(keys.partition(ref.owner))
+    cart_redis.xadd(name, {"owner": "u:1", "version": "1", "snapshot": "{", "reason": "poison"})
+    services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    recorder.drain()
+    for _ in range(7):
+        recorder.drain(idle_ms=0)
+
+    assert not DeadLetter.objects.exists()
+    assert cart_redis.xlen(name) == 2
+
+
 def test_a_lost_group_is_made_again_from_the_first_entry(cart_redis: redis.Redis) -> None:
     make_sku()
     ref = customer()
@@ -141,6 +159,19 @@ def test_a_lost_group_is_made_again_from_the_first_entry(cart_redis: redis.Redis
     services.add_line(ref=ref, sku_id="MUG", quantity=3, now=NOW)
 
     assert len(stream.read_new(consumer="one", count=10)) == 1
+
+
+def test_a_group_made_at_the_end_would_pass_over_what_came_before_it(cart_redis: redis.Redis) -> None:
+    """The twin."""
+    make_sku()
+    ref = customer()
+    recorder.drain()
+    cart_redis.flushdb()
+    services.add_line(ref=ref, sku_id="MUG", quantity=3, now=NOW)
+    cart_redis.xgroup_create(keys.events(keys.partition(ref.owner)), stream.GROUP, id="$")
+    stream.make_groups()
+
+    assert stream.read_new(consumer="one", count=10) == []
 
 
 def test_streams_are_trimmed_behind_what_is_acknowledged_only(cart_redis: redis.Redis) -> None:
@@ -183,9 +214,10 @@ def test_carts_come_back_after_redis_lost_everything(cart_redis: redis.Redis) ->
     assert _record(ref).units == 2
 
 
-def test_restoring_never_overwrites_what_was_added_meanwhile(
-    monkeypatch: pytest.MonkeyPatch, cart_redis: redis.Redis
-) -> None:
+def _restored_over_a_rival(
+    monkeypatch: pytest.MonkeyPatch, cart_redis: redis.Redis, *, is_guarded: bool
+) -> dict[str, int]:
+    """Read a cart that Redis lost, whose restoring meets another's change in between; tell what is in it."""
     make_sku("A")
     make_sku("B")
     ref = customer()
@@ -197,12 +229,25 @@ def test_restoring_never_overwrites_what_was_added_meanwhile(
     def rival(**arguments: object) -> bool:
         monkeypatch.setattr(store, "restore", real)
         services.add_line(ref=ref, sku_id="B", quantity=5, now=NOW)
+        if not is_guarded:
+            cart_redis.hdel(keys.cart(ref.owner), "@version")  # by which the script would know that it is newer
         return real(**arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(store, "restore", rival)
-    cart = selectors.get_cart(ref=ref)
+    return quantities(selectors.get_cart(ref=ref))
 
-    assert quantities(cart) == {"A": 1, "B": 5}
+
+def test_restoring_never_overwrites_what_was_added_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, cart_redis: redis.Redis
+) -> None:
+    assert _restored_over_a_rival(monkeypatch, cart_redis, is_guarded=True) == {"A": 1, "B": 5}
+
+
+def test_restoring_without_looking_at_the_version_would_lose_it(
+    monkeypatch: pytest.MonkeyPatch, cart_redis: redis.Redis
+) -> None:
+    """The twin."""
+    assert _restored_over_a_rival(monkeypatch, cart_redis, is_guarded=False) == {"A": 1}
 
 
 def test_a_missing_cart_asks_postgresql_once() -> None:

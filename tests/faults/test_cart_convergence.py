@@ -132,6 +132,18 @@ def test_a_worker_killed_after_the_script_has_applied_once_when_the_client_repea
     assert recorder.drain() == 1
 
 
+def test_a_repeat_under_another_key_would_be_applied_again(run_process: RunProcess) -> None:
+    """The twin."""
+    make_sku()
+    with run_process([sys.executable, "-c", CHANGE_AND_DIE, "key-1"]) as process:
+        assert process.wait(seconds=60) in (-9, 137), process.output()
+
+    again = services.add_line(ref=customer(1), sku_id="MUG", quantity=1, now=NOW, operation_id="key-2")
+
+    assert not again.was_replayed
+    assert quantities(again.cart) == {"MUG": 2}
+
+
 def test_everything_at_once_ends_in_agreement(run_process: RunProcess, cart_redis: redis.Redis) -> None:
     make_sku(on_hand=50_000)
     chance = random.Random(7)

@@ -53,6 +53,32 @@ def test_the_next_customer_sees_nothing_of_the_one_before() -> None:
     assert [line.sku_id for line in ada_again.lines] == ["MUG"]
 
 
+def test_a_sign_in_that_changes_the_sessions_key_keeps_the_cart() -> None:
+    sell("MUG", "Enamel mug", price=1_400)
+    ada = make_customer("ada@example.org")
+    shopper = shopper_with("MUG")
+    shopper.press("Check out")  # which a session remembers
+    before = shopper.client.session.session_key
+    assert before
+
+    sign_in(shopper, "ada@example.org")
+
+    assert shopper.client.session.session_key != before
+    assert [line.sku_id for line in carts.get_cart(ref=ada).lines] == ["MUG"]
+    assert shopper.open("/cart/").sees("Enamel mug")
+
+
+def test_a_cart_that_only_the_session_named_would_be_gone_with_its_key() -> None:
+    """The twin: without the secret of the guest's own, the new session leads to no cart."""
+    sell("MUG", "Enamel mug", price=1_400)
+    make_customer("ada@example.org")
+    shopper = shopper_with("MUG")
+    shopper.press("Check out")
+    del shopper.client.cookies["cart_session"]
+    sign_in(shopper, "ada@example.org")
+    assert shopper.open("/cart/").sees("Your cart is empty.")
+
+
 def test_a_session_that_is_not_flushed_would_still_be_hers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The twin."""
     monkeypatch.setattr(SessionStore, "flush", lambda _: None)

@@ -26,7 +26,7 @@ from cart.types import CartRef
 from shop.embedded import postgres, servers
 from shop.embedded.processes import Program, end, has_ended, start
 from tests.cart.helpers import NOW, customer, make_sku
-from tests.conftest import RunProcess
+from tests.conftest import RunningProcess, RunProcess
 
 pytestmark = [pytest.mark.fault, pytest.mark.django_db(transaction=True)]
 
@@ -38,6 +38,14 @@ from cart import recorder, recording, stream
 how = sys.argv[1]
 if how == "die_before_acknowledging":
     stream.acknowledge = lambda entries: os.kill(os.getpid(), signal.SIGKILL)
+if how.startswith("acknowledge_first"):
+    record = recorder.record
+    def hasty(mine, entries):
+        stream.acknowledge(entries)
+        if how == "acknowledge_first_and_die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return record(mine, entries)
+    recorder.record = hasty
 if how == "unguarded":
     recording._UPSERT = recording._UPSERT.replace("r.version < excluded.version", "true")
 if how in ("freeze_before_writing", "unguarded"):
@@ -91,6 +99,16 @@ def test_killed_between_commit_and_acknowledgement_the_repeat_changes_nothing(ru
 
     assert row(ref) == before
     assert selectors.recorder_status().stale == 1
+
+
+def test_killed_after_acknowledging_what_is_not_committed_it_would_be_lost(run_process: RunProcess) -> None:
+    """The twin."""
+    make_sku()
+    add(customer(), times=3)
+    with run_process([sys.executable, "-c", RECORD, "acknowledge_first_and_die"]) as process:
+        assert process.wait(seconds=60) in (-9, 137), process.output()
+    assert recorder.drain(idle_ms=0) == 0
+    assert not CartRecord.objects.exists()
 
 
 @pytest.mark.parametrize("guard", ["freeze_before_writing", "unguarded"])
@@ -217,32 +235,52 @@ def own_postgres(directory: Path) -> Iterator[OwnPostgres]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def test_while_postgresql_is_stopped_events_wait_and_nobody_runs_hot(
-    run_process: RunProcess, cart_redis: redis.Redis, settings: Settings
-) -> None:
+@contextmanager
+def stopped_beneath(
+    run_process: RunProcess, settings: Settings, refs: list[CartRef], *argv: str
+) -> Iterator[tuple[OwnPostgres, RunningProcess]]:
+    """Let a recorder record ten carts in a PostgreSQL of its own, stop that, and change the carts once more."""
     make_sku(on_hand=5_000)
-    refs = [customer(number) for number in range(1, 11)]
     # The path of a socket may not be long, and PostgreSQL, which runs as somebody else, has to pass.
     with own_postgres(Path(settings.TEST_SERVERS_DIR) / f"own-{os.getpid()}") as server:
         server.copy_tables("cart_*")
         url = f"postgres://postgres@/trolley?host={server.sockets}"
-        with run_process(["python", "manage.py", "record_cart_events"], env={"DATABASE_URL": url}) as process:
-            process.wait_for("Recording cart events.", seconds=60)
+        with run_process([sys.executable, *argv], env={"DATABASE_URL": url}) as process:
+            process.wait_for("Recording", seconds=60)
             for ref in refs:
                 add(ref)
             until(lambda: server.query("SELECT sum(units) FROM cart_cartrecord") == [(10,)])
-
             server.stop()
             for ref in refs:
                 add(ref)
             until(lambda: process.output().count("recorder_waits") >= 3)
-            tried, began = process.output().count("recorder_waits"), time.monotonic()
-            until(lambda: process.output().count("recorder_waits") > tried)
-            assert time.monotonic() - began > recorder.POLL_SECONDS * 4  # it backs off
-            assert not has_ended(process.process)
-            assert sum(map(_waiting, {keys.partition(ref.owner) for ref in refs})) == 10
+            yield server, process
 
-            server.start()
-            until(lambda: server.query("SELECT sum(units) FROM cart_cartrecord") == [(20,)], seconds=10)
+
+def test_while_postgresql_is_stopped_events_wait_and_nobody_runs_hot(
+    run_process: RunProcess, cart_redis: redis.Redis, settings: Settings
+) -> None:
+    refs = [customer(number) for number in range(1, 11)]
+    with stopped_beneath(run_process, settings, refs, "manage.py", "record_cart_events") as (server, process):
+        tried, began = process.output().count("recorder_waits"), time.monotonic()
+        until(lambda: process.output().count("recorder_waits") > tried)
+        assert time.monotonic() - began > recorder.POLL_SECONDS * 4  # it backs off
+        assert not has_ended(process.process)
+        assert sum(map(_waiting, {keys.partition(ref.owner) for ref in refs})) == 10
+
+        server.start()
+        until(lambda: server.query("SELECT sum(units) FROM cart_cartrecord") == [(20,)])
         found = dict(server.query("SELECT owner, version FROM cart_cartrecord"))
     assert found == {ref.owner: selectors.get_cart(ref=ref).version for ref in refs}
+
+
+def test_a_recorder_that_acknowledges_first_would_have_nothing_left_to_record(
+    run_process: RunProcess, cart_redis: redis.Redis, settings: Settings
+) -> None:
+    """The twin: what it held in hand dies with it."""
+    refs = [customer(number) for number in range(1, 11)]
+    with stopped_beneath(run_process, settings, refs, "-c", RECORD, "acknowledge_first") as (_, process):
+        until(lambda: not any(map(_pending, refs)))
+        os.kill(process.process.pid, signal.SIGKILL)
+        # The first batch at least was acknowledged; what came after it waits.
+        assert sum(map(_waiting, {keys.partition(ref.owner) for ref in refs})) < 10
