@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from cart.types import CartLine, LineView, MergeOutcome, MergePolicy, Notice, ReceiptLine
+from cart.types import CartLine, CartView, LineView, MergeOutcome, MergePolicy, Notice, ReceiptLine
 from shop.core.money import Money
 
 ANSWERS = (MergePolicy.MAX, MergePolicy.SUM, MergePolicy.KEEP_SAVED)
@@ -132,3 +134,23 @@ def line_notices(view: LineView, *, acknowledged: Mapping[str, Money], seen: Col
         if short not in seen:
             notices.append(Notice(short, "short", view.sku_id, view.title, view.quantity, view.buyable))
     return tuple(notices)
+
+
+def view_digest(view: CartView) -> str:
+    """Hash, shortly, what an expanded answer shows beyond the cart's version: the second half of its ETag."""
+    shown = [
+        (
+            line.sku_id,
+            line.title,
+            line.unit_price.minor if line.unit_price else None,
+            line.state,
+            line.buyable,
+            line.is_sold,
+            line.is_elsewhere,
+        )
+        for line in (*view.lines, *view.saved)
+    ]
+    taken = [(discount.name, discount.label, discount.amount.minor) for discount in view.discounts]
+    off = [(code.code_id, code.reason) for code in view.codes_off]
+    text = json.dumps([view.locale, view.total.currency, shown, taken, off], ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -31,7 +30,7 @@ from cart.types import (
 )
 from inventory.types import AvailabilityState
 from pricing import selectors as pricing
-from pricing.types import CodeOff, Demand, PriceQuote
+from pricing.types import CodeOff, Demand
 
 __all__ = [
     "enrich",
@@ -159,9 +158,10 @@ def enrich(
         subtotal=quote.subtotal,
         total=quote.total,
         notices=_notices(cart, lines, quote.codes_off),
-        digest=_digest((*lines, *deferred), quote, locale),
+        locale=locale,
         saved=deferred,
         discounts=quote.discounts,
+        codes_off=quote.codes_off,
     )
 
 
@@ -275,23 +275,3 @@ def _notices(cart: Cart, lines: Sequence[LineView], codes_off: Sequence[CodeOff]
         name = notice_id("code_off", off.reason, str(off.code_id))
         notices.append(Notice(name, "code_off", "", off.label, None, off.minimum, off.reason))
     return tuple(notices)
-
-
-def _digest(views: Sequence[LineView], quote: PriceQuote, locale: str) -> str:
-    """Hash what an expanded answer shows beyond the cart's version."""
-    shown = [
-        (
-            v.sku_id,
-            v.title,
-            v.unit_price.minor if v.unit_price else None,
-            v.state,
-            v.buyable,
-            v.is_sold,
-            v.is_elsewhere,
-        )
-        for v in views
-    ]
-    taken = [(d.name, d.label, d.amount.minor) for d in quote.discounts]
-    off = [(o.code_id, o.reason) for o in quote.codes_off]
-    text = json.dumps([locale, quote.currency, shown, taken, off], ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 from inventory.types import AvailabilityState
-from pricing.types import Discount
+from pricing.types import CodeOff, Discount
 from shop.catalog.types import SkuCard
 from shop.core.money import Money
 
@@ -288,11 +288,12 @@ class CartView:
     total: Money
     """subtotal − discounts."""
     notices: tuple[Notice, ...]
-    digest: str
-    """Short hash over prices, stock, titles and locale: the second half of an expanded ETag."""
+    locale: str
     saved: tuple[LineView, ...] = ()
     """The saved list, if it was asked for; in no total."""
     discounts: tuple[Discount, ...] = ()
+    codes_off: tuple[CodeOff, ...] = ()
+    """Codes of the cart that take nothing off now."""
 
     @property
     def can_check_out(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from cart.rules import view_digest
 from cart.types import Cart, CartView, CartWarning, LineView, Notice, ReceiptLine
 from cart.wording import notice_words
 from pricing.api import discount_json
@@ -41,7 +42,7 @@ def view_json(view: CartView, expand: frozenset[str]) -> dict[str, Any]:
     if "page" in expand:
         expand = EXPANSIONS
     body = cart_json(view.cart)
-    body["etag"] = etag(view.cart.version, view.digest)
+    body["etag"] = etag(view.cart.version, view_digest(view))
     body["items"] = [_line(line, expand) for line in view.lines]
     if "totals" in expand:
         body["totals"] = {
@@ -63,7 +64,7 @@ def saved_json(view: CartView, expand: frozenset[str]) -> dict[str, Any]:
     """Write the saved list alone."""
     return {
         "version": view.cart.version,
-        "etag": etag(view.cart.version, view.digest),
+        "etag": etag(view.cart.version, view_digest(view)),
         "items": [_line(line, expand) for line in view.saved],
     }
 

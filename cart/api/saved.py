@@ -13,6 +13,7 @@ from cart import identity, selectors, services
 from cart.api import serializers
 from cart.api.edge import EXPAND, IF_MATCH, KEY, OWN_CHECKOUT, CartApiView
 from cart.api.representations import EXPANSIONS, saved_json, warnings_json
+from cart.rules import view_digest
 from cart.types import CartChange, CartWarning, LineChange
 from shop.core import clock
 from shop.core.api import plain
@@ -44,7 +45,7 @@ class SavedListView(CartApiView):
             warnings = warnings_json([CartWarning("cart_is_copy", "")])
             body = {**saved_json(view, expand), "warnings": warnings}
             return Response(body, headers={"Cache-Control": "no-store"})
-        tag = etag(view.cart.version, view.digest)
+        tag = etag(view.cart.version, view_digest(view))
         if is_unchanged(plain(request), tag):
             return Response(status=304, headers={"ETag": tag})
         return Response(saved_json(view, expand), headers={"ETag": tag})

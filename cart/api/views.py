@@ -13,6 +13,7 @@ from cart.api.edge import EXPAND, IF_MATCH, KEY, OWN_CHECKOUT, CartApiView
 from cart.api.edge_cache import EdgeRequest, for_edge, read_edge_request
 from cart.api.representations import EXPANSIONS, cart_json, count_json, view_json, warnings_json
 from cart.errors import CartChangedError
+from cart.rules import view_digest
 from cart.types import CartChange, CartRef, CartWarning, LineChange
 from shop.core import clock
 from shop.core.api import plain
@@ -55,7 +56,7 @@ class CartView(CartApiView):
                 owner=own_checkout(plain(request)),
                 with_saved=bool(expand & {"saved", "page"}),
             )
-            cart, tag = view.cart, etag(view.cart.version, view.digest)
+            cart, tag = view.cart, etag(view.cart.version, view_digest(view))
         else:
             view, cart = None, selectors.get_cart(ref=ref)
             tag = etag(cart.version)
