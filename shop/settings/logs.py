@@ -10,13 +10,24 @@ from structlog.typing import EventDict, WrappedLogger
 
 # Guest sessions, order tokens and unsubscribe links are at least this long and may stand in a path.
 _SECRET = re.compile(r"[A-Za-z0-9_-]{32,}")
+_MAIL_ADDRESS = re.compile(r"[^\s@()=,;:'\"<>]{1,64}+@[A-Za-z0-9.-]{1,255}+")
 
 
 def without_secrets(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    """Take query strings and everything that could be a token out of a logged request line."""
+    """Take query strings and everything that could be a token out of a logged request line, and of Django's own."""
     request = event.get("request")
     if isinstance(request, str):
         event["request"] = _SECRET.sub("…", request.partition("?")[0])
+    if str(event.get("logger", "")).startswith("django."):
+        event["event"] = _SECRET.sub("…", str(event["event"]))
+    return event
+
+
+def without_addresses(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Take mail addresses out of what failures say: a database names the value that it refuses."""
+    failures = event.get("exception")
+    for failure in failures if isinstance(failures, list) else ():
+        failure["exc_value"] = _MAIL_ADDRESS.sub("…@…", str(failure["exc_value"]))
     return event
 
 
@@ -50,6 +61,7 @@ def configure(*, is_json: bool, level: str) -> dict[str, Any]:
             structlog.processors.ExceptionRenderer(
                 structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=30),
             ),
+            without_addresses,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]
         if is_json
@@ -70,6 +82,8 @@ def configure(*, is_json: bool, level: str) -> dict[str, Any]:
         "loggers": {
             # The middleware's own lines say what happened to a request; Django's would say it twice.
             "django.server": {"level": "WARNING"},
+            # Whoever tries addresses names any host; a trace for each would bury all else.
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
             "django_structlog": {"level": level},
         },
     }

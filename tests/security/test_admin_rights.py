@@ -13,8 +13,13 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
+from notifications.models import Campaign, Step
 from shop.accounts.models import User
+from shop.checkout.models import Payment
+from shop.core.staff import change_page
 from shop.watch.groups import GROUPS, make_groups
+from tests.checkout.helpers import make_sku, pay, ready
+from tests.notifications.carts import make_campaign, make_customer
 
 pytestmark = pytest.mark.django_db
 
@@ -86,9 +91,44 @@ def test_staff_without_rights_see_and_do_nothing() -> None:
             assert is_led_on or answer.status_code in (403, 404, 405), (path, answer.status_code)
 
 
-def test_no_group_opens_a_list_that_it_has_no_right_to() -> None:
+def _make_groups() -> None:
     *_, last = (config for config in apps.get_app_configs() if config.models_module is not None)
     make_groups(app_config=last)
+
+
+def test_pages_beside_the_lists_ask_for_their_right_where_the_thing_is_there() -> None:
+    """An object that is not there is 404 to everybody, whatever a view forgets to ask."""
+    _make_groups()
+    make_sku("MUG")
+    guest, view = ready()
+    pay(view, guest)
+    payment = change_page("checkout_payment", Payment.objects.get().pk).removesuffix("change/")
+    customer, campaign = make_customer(), f"/admin/notifications/campaign/{make_campaign().pk}"
+    step = Step.objects.get(variant__campaign=Campaign.objects.get()).pk
+    may_open = {
+        "/admin/inventory/stockitem/adjust/MUG/": {"Stock"},
+        "/admin/inventory/stockitem/import/": {"Stock"},
+        f"{campaign}/report/": {"Marketing", "Auditor"},
+        f"{campaign}/explain/": {"Marketing", "Auditor"},
+        f"{campaign}/preview/{step}/": {"Marketing", "Auditor"},
+        "/admin/pricing/promotion/preview/": {"Marketing", "Auditor"},
+        "/admin/pricing/price/import/": {"Marketing"},
+        f"{payment}refund/": {"Finance"},
+        "/admin/availability/MUG/": {"Support", "Stock", "Finance", "Auditor"},
+        f"/admin/personal/{customer.pk}/": {"Support"},
+    }
+    may_post = {f"{campaign}/run/": {"Marketing"}, f"{campaign}/test/": {"Marketing"}}
+    for group in ("nobody", *GROUPS):
+        client = _member(group)
+        for path, groups in may_open.items():
+            assert (client.get(path).status_code == 403) == (group not in groups), (group, path)
+            assert (client.post(path).status_code == 403) >= (group not in groups), (group, path)
+        for path, groups in may_post.items():
+            assert (client.post(path).status_code == 403) == (group not in groups), (group, path)
+
+
+def test_no_group_opens_a_list_that_it_has_no_right_to() -> None:
+    _make_groups()
     for group, rights in GROUPS.items():
         client = _member(group)
         for model in admin.site._registry:

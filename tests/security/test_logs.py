@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 from collections.abc import Iterator
 
 import pytest
 from django.core import mail
+from django.db import IntegrityError
+from django.test import Client
 
 from notifications import services as notifications
 from shop.accounts.models import User
@@ -72,6 +75,44 @@ def test_a_purchase_leaves_no_token_mail_address_or_password_in_the_logs(logged:
     assert len(secrets) >= 2
     for secret in (*secrets, token, app.token, "B" * 43, PASSWORD, "wrong and secret", "ada@example.org", "Ada Byron"):
         assert secret not in said, secret
+
+
+def test_what_goes_wrong_at_a_links_address_leaves_its_token_out_of_the_logs(
+    logged: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = "Zq" * 17
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+
+    def broken(**_: object) -> object:
+        raise IntegrityError("DETAIL:  Key (lower(email))=(ada@example.org) already exists.")
+
+    assert client.get(f"/c/r/{token}").status_code == 404
+    assert client.post(f"/c/r/{token}").status_code == 403
+    assert client.put(f"/e/u/{token}").status_code == 405
+    monkeypatch.setattr("notifications.selectors.find_by_link", lambda **_: broken())
+    monkeypatch.setattr("notifications.links.read_token", lambda *_: "hash")
+    assert client.get(f"/e/u/{token}").status_code == 500
+
+    said = logged.getvalue()
+    assert "already exists" in said
+    assert said.count("/c/r/…") >= 2
+    assert token not in said
+    assert "ada@example.org" not in said
+
+
+def test_wrong_passwords_are_noted_at_every_door_by_account_and_without_its_address(logged: io.StringIO) -> None:
+    User.objects.create_user("ada@example.org", PASSWORD)
+    for door, name in (("/accounts/login/", "login"), ("/admin/login/", "username"), ("/accounts/login/", "login")):
+        for _ in range(2):
+            Client().post(door, {name: "Ada@Example.org", "password": "wrong and secret"})
+    Api().sign_in("ada@example.org", "wrong and secret")
+
+    noted = [json.loads(line) for line in logged.getvalue().splitlines() if "sign_in_" in line]
+    assert [line["event"] for line in noted] == ["sign_in_failed"] * 5 + ["sign_in_limited"] * 2
+    assert len({line["account"] for line in noted}) == 1
+    assert {line["door"] for line in noted} == {"/accounts/login/", "/admin/login/", "/api/v1/auth/app/v1/auth/login"}
+    for secret in ("wrong and secret", "ada@example.org", "Ada@Example.org"):
+        assert secret not in logged.getvalue()
 
 
 def test_a_line_break_in_an_address_starts_no_line_of_its_own(logged: io.StringIO) -> None:
