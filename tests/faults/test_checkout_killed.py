@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -25,6 +27,7 @@ from tests.checkout.helpers import (
     outcome_of,
     pay,
     principal_of,
+    put,
     ready,
     start,
 )
@@ -135,21 +138,56 @@ from django.conf import settings
 from django.test import Client
 from shop.checkout import idempotency
 from shop.checkout.api import edge, views
-where, path, session, total = sys.argv[1:]
+where, act, path, session, body = sys.argv[1:]
 die = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 settings.ALLOWED_HOSTS = ["testserver"]
 if where == "claimed":
-    views.services.pay = die
+    setattr(views.services, act, die)
 elif where == "done":
     idempotency.Answer = die
 else:
     edge.Response = die
-Client().post(path, {"method": "fake", "provider_token": "ok", "expected_total": int(total)},
-              content_type="application/json", headers={"Cart-Session": session, "Idempotency-Key": "one-intent"})
+Client().post(path, body, content_type="application/json",
+              headers={"Cart-Session": session, "Idempotency-Key": "one-intent", "If-Match": "*"})
 """
 
 
-@pytest.mark.parametrize("where", ["claimed", "done", "stored"])
+WHERE = pytest.mark.parametrize("where", ["claimed", "done", "stored"])
+"""The key is claimed, nothing is done; it is done, but no answer kept; the answer is kept, but was never sent."""
+
+
+def ask_and_die(run_process: RunProcess, where: str, act: str, path: str, token: str, body: dict[str, Any]) -> None:
+    """Send a keyed request in a process of its own, which is killed at one of three points."""
+    argv = [sys.executable, "-c", ASK_AND_DIE, where, act, path, token, json.dumps(body)]
+    with run_process(argv) as process:
+        assert process.wait() in (-9, 137), process.output()
+
+
+@WHERE
+def test_a_keyed_start_whose_worker_was_killed_is_repeated_with_one_checkout_and_one_answer(
+    run_process: RunProcess, where: str
+) -> None:
+    make_sku()
+    token = new_token()
+    put(CartRef("g", hash_token(token)), "MUG", 2)
+    ask_and_die(run_process, where, "start_checkout", "/api/v1/checkouts", token, {})
+    assert Checkout.objects.count() == (0 if where == "claimed" else 1)
+
+    api = Api(cart_session=token)
+    if where != "stored":
+        IdempotencyRecord.objects.update(lease_until=later(-1))  # the dead worker's lease runs out
+    again = api("POST", "checkouts", {}, key="one-intent", If_Match="*")
+    replayed = api("POST", "checkouts", {}, key="one-intent", If_Match="*")
+
+    # What the dead worker had done is found, and is nothing new then.
+    assert again.status_code == (200 if where == "done" else 201)
+    assert again.json()["id"] == Checkout.objects.get().checkout_id
+    assert again.headers.get("Idempotent-Replayed") == ("true" if where == "stored" else None)
+    assert (replayed.json(), replayed.headers["Idempotent-Replayed"]) == (again.json(), "true")
+    assert counters() == (50, 2)
+
+
+@WHERE
 def test_a_keyed_payment_whose_worker_was_killed_is_repeated_with_one_effect_and_one_answer(
     run_process: RunProcess, where: str
 ) -> None:
@@ -157,12 +195,11 @@ def test_a_keyed_payment_whose_worker_was_killed_is_repeated_with_one_effect_and
     token = new_token()
     ref, view = ready(CartRef("g", hash_token(token)))
     path = f"/api/v1/checkouts/{view.checkout_id}/payments"
-    with run_process([sys.executable, "-c", ASK_AND_DIE, where, path, token, str(view.total.minor)]) as process:
-        assert process.wait() in (-9, 137), process.output()
+    body = {"method": "fake", "provider_token": "ok", "expected_total": view.total.minor}
+    ask_and_die(run_process, where, "pay", path, token, body)
     assert Order.objects.count() == (0 if where == "claimed" else 1)
 
     api = Api(cart_session=token)
-    body = {"method": "fake", "provider_token": "ok", "expected_total": view.total.minor}
     if where != "stored":
         early = api("POST", path, body, key="one-intent")
         assert (early.status_code, early.json()["code"]) == (409, "idempotency_in_progress")
