@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -10,6 +13,8 @@ from cart import identity
 from cart.errors import CartsUnavailableError
 from cart.wording import code_off_words
 from inventory.errors import InsufficientStockError
+from pricing.types import PriceQuote
+from shop.catalog import selectors as catalog
 from shop.checkout import selectors, services
 from shop.checkout.errors import (
     AddressLimitError,
@@ -19,9 +24,11 @@ from shop.checkout.errors import (
     ReservationLimitError,
     UnitsLimitError,
 )
+from shop.checkout.types import CheckoutLine
 from shop.checkout.web.base import CheckoutPageView, find_principal, first_step, stop_url
 from shop.core import clock, limits
 from shop.core.http import network_address
+from shop.core.money import Money
 from shop.core.web.own import remember_own
 from shop.core.web.pages import see_other
 
@@ -38,17 +45,54 @@ def read_currency(request: HttpRequest) -> str:
     return request.POST.get("currency", "")[:3]
 
 
-def ask_agreement(request: HttpRequest, refusal: PriceChangedError, *, back: str) -> HttpResponse:
-    """Show what changed, line by line, with “Continue at …”. Nothing was reserved or charged."""
+@dataclass(frozen=True, slots=True)
+class LineChange:
+    """A line of which there is more or less than the shopper saw; a quantity of 0: it was not there, or is gone."""
+
+    title: str
+    was: int
+    now: int
+    unit_price: Money | None
+    """Of what is there now."""
+
+
+def ask_agreement(
+    request: HttpRequest, refusal: PriceChangedError, *, back: str, seen: Sequence[CheckoutLine] = ()
+) -> HttpResponse:
+    """Show what changed, line by line, with “Continue at …”. Nothing was charged.
+
+    `seen` are the lines of the checkout that was about to be paid, which are reserved; none: nothing was reserved.
+    """
     codes_off = [code_off_words(off) for off in refusal.quote.codes_off]
     context = {
         "quote": refusal.quote,
         "changes": refusal.changes,
+        "line_changes": _line_changes(refusal.quote, seen) if seen else (),
         "codes_off": codes_off,
         "back": back,
+        "is_reserved": bool(seen),
         "is_other_currency": any(change.was.currency != change.now.currency for change in refusal.changes),
     }
     return render(request, "checkout/agree.html", context, status=409)
+
+
+def _line_changes(quote: PriceQuote, seen: Sequence[CheckoutLine]) -> tuple[LineChange, ...]:
+    """List the lines of which another number is bought than the shopper saw; gone ones come last."""
+    before = {line.sku_id: line for line in seen}
+    now = {line.sku_id: line for line in quote.lines}
+    added = [sku_id for sku_id in now if sku_id not in before]
+    cards = catalog.list_cards(sku_ids=added) if added else {}
+    titles = {sku_id: card.title for sku_id, card in cards.items()} | {line.sku_id: line.title for line in seen}
+    return tuple(
+        LineChange(
+            title=titles.get(sku_id, sku_id),
+            was=before[sku_id].quantity if sku_id in before else 0,
+            now=now[sku_id].quantity if sku_id in now else 0,
+            unit_price=now[sku_id].unit_price if sku_id in now else None,
+        )
+        for sku_id in dict.fromkeys((*now, *before))
+        if sku_id not in before or sku_id not in now or before[sku_id].quantity != now[sku_id].quantity
+    )
 
 
 class StartView(CheckoutPageView):
