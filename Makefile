@@ -28,7 +28,7 @@ REHEARSAL := env DJANGO_SETTINGS_MODULE=shop.settings.prod STAGING=true SECRET_K
   NOTIFICATIONS_PEPPERS=rehearsal NOTIFICATIONS_POSTAL_ADDRESS='1 High Street, London' $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format schema messages bench migrate shell lock audit sbom clean
+.PHONY: help setup demo test lint format schema messages mails bench migrate shell lock audit sbom clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk 'BEGIN {FS = ":.*## "} {printf "  make %-10s %s\n", $$1, $$2}'
@@ -75,6 +75,9 @@ messages: setup ## gather what shoppers read into locale/, for translation, and 
 	  $(foreach path,$(NOT_FOR_SHOPPERS),--ignore '$(path)')
 	@sed -i.was "/^\"POT-Creation-Date/d" locale/*/LC_MESSAGES/django.po && rm locale/*/LC_MESSAGES/django.po.was
 	@$(BIN)/pybabel compile --directory locale --domain django --statistics
+
+mails: setup ## make the templates of mails from their sources in MJML (notifications/mails)
+	@$(BIN)/python -m notifications.mails
 
 bench: setup ## measure against a floor in one run, write docs/benchmarks.md (needs wrk)
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications import charts, reporting, services
 from notifications.admin import figures
-from notifications.admin.messages import MAIL_POLICY
+from notifications.admin.messages import mail_policy
 from notifications.conf import conf
 from notifications.models import Abandonment, Campaign, Step, Variant
 from notifications.services import explaining
@@ -215,7 +215,7 @@ class CampaignAdmin(QuickListAdmin):
         return HttpResponse(
             letter.text if is_text else letter.html,
             content_type="text/plain; charset=utf-8" if is_text else "text/html; charset=utf-8",
-            headers={"Content-Security-Policy": MAIL_POLICY, "Cache-Control": "no-store"},
+            headers={"Content-Security-Policy": mail_policy(), "Cache-Control": "no-store"},
         )
 
     def test_view(self, request: HttpRequest, pk: int) -> HttpResponse:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -13,13 +15,17 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from notifications import mail, services
+from notifications.conf import link_base
 from notifications.models import Message
 from notifications.types import Scope
 from shop.core import clock
 from shop.core.staff import ReadOnlyAdmin, change_page
 
-# A mail is shown as a document of its own that may run and load nothing.
-MAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+def mail_policy() -> str:
+    """Say what a mail may do on the page that shows it: look as it does, with pictures of the shop, and run nothing."""
+    own = urlsplit(link_base())
+    return f"sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data: {own.scheme}://{own.netloc}"
 
 
 @admin.register(Message)
@@ -121,7 +127,7 @@ class MessageAdmin(ReadOnlyAdmin):
         found = mail.find_mail(name=name)
         if found is None or not found.html:
             raise Http404
-        return HttpResponse(found.html, headers={"Content-Security-Policy": MAIL_POLICY, "Cache-Control": "no-store"})
+        return HttpResponse(found.html, headers={"Content-Security-Policy": mail_policy(), "Cache-Control": "no-store"})
 
     def _require_files(self, request: HttpRequest) -> None:
         if not mail.is_in_use():

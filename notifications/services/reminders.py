@@ -158,6 +158,7 @@ def _urls(step: Step, link_id: bytes) -> _Urls:
         "utm_source": "shop-notifications",
         "utm_medium": "email",
         "utm_campaign": variant.campaign.slug,
+        "utm_id": f"{variant.campaign.slug}-{variant.campaign.pk}",
         "utm_content": f"{variant.key}-s{step.number}",
     }
 

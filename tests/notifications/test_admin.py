@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,21 @@ def test_markup_in_a_mail_is_inert_on_the_page_that_shows_it(folder: Path) -> No
         text = staff_page(page)
         assert "<script>alert(1)" not in text
         assert "<b>x</b>" not in text
+
+
+def test_a_mail_is_shown_with_the_shops_pictures_and_may_run_nothing(folder: Path, settings: Settings) -> None:
+    settings.NOTIFICATIONS = replace(settings.NOTIFICATIONS, link_base_url="https://m.example.com/x")
+    message = EmailMultiAlternatives("x", "x", "a@b.c", ["d@e.f"], connection=get_connection())
+    message.attach_alternative("<p>x</p>", "text/html")
+    message.send()
+    answer = staff().get(reverse("admin:notifications_message_html", args=[mail.list_mails()[0].name]))
+    policy = answer["Content-Security-Policy"].split("; ")
+    assert policy == [
+        "sandbox",
+        "default-src 'none'",
+        "style-src 'unsafe-inline'",
+        "img-src data: https://m.example.com",
+    ]
 
 
 def staff_page(page: str) -> str:

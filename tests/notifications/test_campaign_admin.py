@@ -147,7 +147,8 @@ def test_the_report_compares_the_arms_and_costs_the_same_for_many_rows() -> None
     found = reporting.report(campaign=campaign, now=clock.now())
     holdout, mailed, a, b = found.arms
     assert holdout.is_holdout
-    assert holdout.ripe + mailed.ripe == 4_000
+    assert holdout.ripe + mailed.ripe == 6_000
+    assert [look.number for look in found.looks] == [1]
     assert a.ordered + b.ordered == mailed.ordered
     assert mailed.against_control is not None
     assert found.finding == "too_early"

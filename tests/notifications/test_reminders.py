@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import re
 from datetime import timedelta
+from html import unescape
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 import pgtrigger
@@ -414,7 +416,18 @@ def test_the_links_of_a_mail_carry_no_address_and_are_of_our_own_host() -> None:
     html = str(the_mail().alternatives[0][0])
     assert "ada" not in html
     assert link("c/r").startswith("/c/r/")
-    assert "utm_campaign=cart" in html
+    tagged = {unescape(found) for found in re.findall(r'href="([^"]*utm_[^"]*)"', html)}
+    number = Campaign.objects.get().pk
+    assert {tuple(parse_qsl(urlsplit(url).query)) for url in tagged} == {
+        (
+            ("utm_source", "shop-notifications"),
+            ("utm_medium", "email"),
+            ("utm_campaign", "cart"),
+            ("utm_id", f"cart-{number}"),
+            ("utm_content", f"a-s1-{slot}"),
+        )
+        for slot in ("cta", "logo")
+    }
 
 
 def test_a_mail_shows_each_item_as_a_bitmap_of_our_own_host_and_stays_small(client: Client) -> None:

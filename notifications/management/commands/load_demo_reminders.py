@@ -25,7 +25,7 @@ from shop.core.ids import new_id
 SLUG = "cart"
 PEOPLE = (("grace@example.com", 2), ("alan@example.com", 3), ("mary@example.com", 1.5))
 """Who has left a cart, and how many hours before the first start."""
-PAST_EVENTS = 4_000
+PAST_EVENTS = 6_000
 PAST_DAYS = 28
 SHARES = {"holdout": 0.085, "a": 0.104, "b": 0.116}
 """How many ordered within a week, in the made-up past."""
