@@ -21,11 +21,11 @@ unexport PYTHONDONTWRITEBYTECODE
 # Commands that read code and ask no server.
 OFFLINE := DJANGO_SETTINGS_MODULE=shop.settings.test $(BIN)/python
 # The settings of production with made-up values, to see whether they are fit for it.
-REHEARSAL := env DJANGO_SETTINGS_MODULE=shop.settings.prod STAGING=true SECRET_KEY=$$(head -c 48 /dev/urandom | base64) \
+REHEARSAL := chance() { head -c 48 /dev/urandom | base64; }; env DJANGO_SETTINGS_MODULE=shop.settings.prod STAGING=true SECRET_KEY=$$(chance) \
   ALLOWED_HOSTS=shop.example.com BASE_URL=https://shop.example.com EMAIL_URL=smtp://mail.example.com CHECKOUT_WEBHOOK_SECRET=rehearsal \
   DATABASE_URL=postgres://shop@db.example.com/shop CART_REDIS_URL=redis://:rehearsal@cart.example.com/0 \
-  CACHE_URL=redis://cache.example.com/1 CELERY_BROKER_URL=redis://broker.example.com/2 NOTIFICATIONS_LINK_KEYS=rehearsal \
-  NOTIFICATIONS_PEPPERS=rehearsal NOTIFICATIONS_POSTAL_ADDRESS='1 High Street, London' $(BIN)/python
+  CACHE_URL=redis://cache.example.com/1 CELERY_BROKER_URL=redis://broker.example.com/2 NOTIFICATIONS_LINK_KEYS=$$(chance) \
+  NOTIFICATIONS_PEPPERS=$$(chance) NOTIFICATIONS_POSTAL_ADDRESS='1 High Street, London' $(BIN)/python
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format schema messages mails bench migrate shell lock audit sbom clean

@@ -1,15 +1,19 @@
-"""What should be true of the database's server; run by `migrate`, and by `manage.py check --database default`."""
+"""What should be true of the database's server (`migrate`, `check --database default`) and of the proxy in front."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Critical, Tags, Warning, register  # noqa: A004 - Django's name
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from shop.core.conf import conf
+
 OLD = "core.E001"
 UNPATCHED = "core.W001"
+ONE_ADDRESS = "core.W002"
 LEAST = 15
 PATCHED: dict[int, int] = {15: 18, 16: 14, 17: 10, 18: 4}
 """The first minor release of each line in which the holes of May 2026 are mended, of which CVE-2026-6473 lets whoever
@@ -44,3 +48,17 @@ def _faults(version: int) -> list[CheckMessage]:
         f" Make sure that your distribution has done so, or upgrade to {line}.{first} or later."
     )
     return [Warning(message, id=UNPATCHED)]
+
+
+@register(Tags.security, deploy=True)
+def callers_can_be_told_apart(**_: Any) -> list[CheckMessage]:  # noqa: ANN401 - Django's
+    """Warn of a shop behind a proxy that takes the proxy's address for everybody's."""
+    is_behind_a_proxy = getattr(settings, "SECURE_PROXY_SSL_HEADER", None) is not None
+    if not is_behind_a_proxy or conf().trusted_proxies:
+        return []
+    message = (
+        "TRUST_X_FORWARDED_PROTO says that a proxy stands in front, API_TRUSTED_PROXIES that none does: all shoppers"
+        " have its address, and what is limited by address (sign-ins, codes, reservations) is limited for all of them"
+        " together. Set API_TRUSTED_PROXIES to the number of proxies that append to X-Forwarded-For."
+    )
+    return [Warning(message, id=ONE_ADDRESS)]

@@ -8,12 +8,13 @@ from django.core.exceptions import ImproperlyConfigured
 
 from shop.settings import mails
 from shop.settings.base import *
-from shop.settings.base import BASE_URL, CHECKOUT, LOG_LEVEL, MAIL_PROVIDER, STRIPE, env
+from shop.settings.base import BASE_URL, CHECKOUT, LOG_LEVEL, MAIL_PROVIDER, NOTIFICATIONS, STRIPE, env
 from shop.settings.caches import cache
 from shop.settings.databases import database
 from shop.settings.logs import configure
 
 SHORTEST_SECRET = 50
+SHORTEST_KEY = 16
 
 
 def _required(name: str) -> str:
@@ -59,6 +60,11 @@ _refuse(
 _required("CHECKOUT_WEBHOOK_SECRET")
 _required("NOTIFICATIONS_LINK_KEYS")
 _required("NOTIFICATIONS_PEPPERS")
+for _name, _keys in (("LINK_KEYS", NOTIFICATIONS.keys), ("PEPPERS", NOTIFICATIONS.all_peppers)):
+    _refuse(
+        any(len(_key) < SHORTEST_KEY for _key in _keys),
+        f"NOTIFICATIONS_{_name} must be secrets of at least {SHORTEST_KEY} characters: links in mails rest on them.",
+    )
 _required("NOTIFICATIONS_POSTAL_ADDRESS")
 _refuse(
     CHECKOUT.gateway == "stripe" and not STRIPE.is_live and not STAGING,

@@ -167,6 +167,7 @@ def edge(run_process: RunProcess, tmp_path: Path) -> Iterator[int]:
         path = tmp_path / "trolley" / name
         text = path.read_text().replace("/etc/nginx/trolley", str(tmp_path / "trolley"))
         text = text.replace("127.0.0.1:8000", f"127.0.0.1:{origin}").replace("listen 80", f"listen 127.0.0.1:{port}")
+        text = text.replace("/var/log/nginx", str(tmp_path))
         path.write_text(text.replace("/var/cache/nginx/trolley", str(cache)))
     own = tmp_path.owner()
     config = tmp_path / "nginx.conf"
@@ -274,3 +275,36 @@ def test_fifty_guests_at_once_each_see_their_own_cart(edge: int) -> None:
         hits = list(pool.map(visit, range(1, GUESTS + 1)))
     assert wrong == []
     assert min(hits) >= 2
+
+
+@pytest.mark.fault
+def test_nginx_logs_no_secret_of_a_path_and_leaves_the_size_of_bodies_to_the_shop(edge: int, tmp_path: Path) -> None:
+    token = "Zq" * 17
+
+    def ask(method: str, path: str, body: str = "", kind: str = "application/json") -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", edge, timeout=30)
+        connection.request(method, path, body, {"Content-Type": kind, "Referer": f"http://127.0.0.1/c/r/{token}"})
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer.status, answer.headers["Content-Type"]
+
+    behind = "c/r e/u e/p orders/link checkout/payer accounts/confirm-email accounts/password/reset/key"
+    for prefix in behind.split():
+        ask("GET", f"/{prefix}/{token}/?q={token}")
+    ask("GET", f"/?q={token}")
+    large = ask("POST", "/api/v1/cart/items", "x" * 70_000)
+    assert large == (413, "application/problem+json")
+    # A table of staff's: whoever is signed in may send one of a megabyte.
+    assert ask("POST", "/admin/pricing/price/import/", "a=" + "x" * 1_000_000, "application/x-www-form-urlencoded") == (
+        403,
+        "text/html; charset=utf-8",
+    )
+
+    log, until = tmp_path / "trolley.log", time.monotonic() + 30
+    while "/price/import/" not in (logged := log.read_text()):  # written after the answer was sent
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert '"GET /c/r/- HTTP/1.1" 404' in logged
+    assert '"GET / HTTP/1.1" 200' in logged
+    assert token not in logged

@@ -52,6 +52,32 @@ def test_production_with_everything_named_is_fit_to_be_deployed() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_proxy_whose_address_would_be_everybodys_is_warned_of() -> None:
+    behind = {**PRODUCTION, "TRUST_X_FORWARDED_PROTO": "true"}
+    warned = manage(behind, "check", "--deploy", "--fail-level", "WARNING")
+    assert warned.returncode == 1
+    assert "core.W002" in warned.stderr
+    known = manage({**behind, "API_TRUSTED_PROXIES": "1"}, "check", "--deploy", "--fail-level", "WARNING")
+    assert known.returncode == 0
+
+
+def test_a_web_process_without_static_files_does_not_start(tmp_path: Path) -> None:
+    bare = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    start = [sys.executable, "-c", "import shop.wsgi"]
+    root = {"STATIC_ROOT": str(tmp_path)}
+
+    done = subprocess.run(
+        start, cwd=ROOT, env={**bare, **PRODUCTION, **root}, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert "No static files are in STATIC_ROOT: run `manage.py collectstatic --noinput` first." in done.stderr
+
+    assert manage({**PRODUCTION, **root}, "collectstatic", "--noinput").returncode == 0
+    done = subprocess.run(
+        start, cwd=ROOT, env={**bare, **PRODUCTION, **root}, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
@@ -71,6 +97,14 @@ def test_production_with_everything_named_is_fit_to_be_deployed() -> None:
         ({"CHECKOUT_WEBHOOK_SECRET": ""}, "CHECKOUT_WEBHOOK_SECRET must be set in production."),
         ({"NOTIFICATIONS_LINK_KEYS": ""}, "NOTIFICATIONS_LINK_KEYS must be set in production."),
         ({"NOTIFICATIONS_PEPPERS": ""}, "NOTIFICATIONS_PEPPERS must be set in production."),
+        (
+            {"NOTIFICATIONS_LINK_KEYS": f"{'k' * 32},offline-links"},
+            "NOTIFICATIONS_LINK_KEYS must be secrets of at least 16 characters: links in mails rest on them.",
+        ),
+        (
+            {"NOTIFICATIONS_PEPPERS": "offline-pepper"},
+            "NOTIFICATIONS_PEPPERS must be secrets of at least 16 characters: links in mails rest on them.",
+        ),
         ({"NOTIFICATIONS_POSTAL_ADDRESS": ""}, "NOTIFICATIONS_POSTAL_ADDRESS must be set in production."),
         ({"DATABASE_URL": ""}, "DATABASE_URL must be set in production."),
         ({"CART_REDIS_URL": ""}, "CART_REDIS_URL must be set in production."),
