@@ -57,6 +57,7 @@ def beat_schedule(*, sweep_seconds: int, dispatch_seconds: int, scan_seconds: in
     periods = {
         "inventory.tasks.sweep_reservations": sweep_seconds,
         "inventory.tasks.prune_reservations": 86_400,
+        "shop.accounts.tasks.forget_sessions": 86_400,
         "shop.checkout.tasks.finish_checkouts": 15,
         "shop.checkout.tasks.process_webhooks": 10,
         "shop.checkout.tasks.reconcile_payments": 60,

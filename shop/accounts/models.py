@@ -6,9 +6,12 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
+
+from shop.accounts.sessions import SessionStore
 
 
 class UserManager(BaseUserManager["User"]):
@@ -81,3 +84,23 @@ class StaffMember(User):
     def __str__(self) -> str:
         """Name them for their colleagues; this is shown in the admin only."""
         return self.get_full_name() or self.email
+
+
+class WebSession(AbstractBaseSession):
+    """A session of the shop's pages, or of an app that signed in; Django's own, with its customer beside it."""
+
+    user_id = models.BigIntegerField(_("customer"), null=True)
+    """Who is signed in with it; no foreign key: a session may outlive its account by a moment."""
+
+    class Meta(AbstractBaseSession.Meta):
+        """Found by its customer."""
+
+        default_permissions = ()
+        indexes: ClassVar = [
+            models.Index(fields=["user_id"], condition=models.Q(user_id__isnull=False), name="web_session_of_user")
+        ]
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionStore]:
+        """Read and write by this app's engine."""
+        return SessionStore

@@ -1,16 +1,11 @@
-"""Close an account, and delete it."""
+"""Close an account, and delete it; end sessions."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
-
-from django.conf import settings
-from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.hashers import make_password
-from django.contrib.sessions.models import Session
 
-from shop.accounts.models import User
+from shop.accounts.models import User, WebSession
+from shop.accounts.sessions import SessionStore
 from shop.core.clock import is_zone
 
 LONGEST_ZONE = 64
@@ -32,13 +27,17 @@ def learn_time_zone(*, user_id: int, name: str) -> bool:
 def close_account(*, user_id: int) -> None:
     """Let nobody act as a customer any more: no sign-in, no session, and nothing of what sessions kept.
 
-    Every session is looked at, as none tells from outside whose it is. Safe to repeat, also once the account is gone.
+    Costs what this customer's sessions cost, however many there are of others. Safe to repeat, also once the account
+    is gone.
     """
     User.objects.filter(pk=user_id, is_staff=False).update(is_active=False, password=make_password(None))
-    store: Any = import_module(settings.SESSION_ENGINE).SessionStore
-    for session in Session.objects.order_by("pk").iterator():
-        if session.get_decoded().get(SESSION_KEY) == str(user_id):
-            store(session.session_key).delete()
+    for key in WebSession.objects.filter(user_id=user_id).values_list("session_key", flat=True):
+        SessionStore(key).delete()
+
+
+def forget_sessions() -> None:
+    """Delete the sessions that have run out; nobody can use them any more."""
+    SessionStore.clear_expired()
 
 
 def delete_account(*, user_id: int) -> None:

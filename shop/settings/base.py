@@ -131,7 +131,7 @@ TEMPLATES = [
 # In the cache, and in PostgreSQL behind it. A session is written only at sign-in, sign-out and by staff, so the table
 # costs a statement there and none on a read; without it, losing the cache would sign everybody out in mid-checkout,
 # and Django would try ten thousand keys against a dead server before it gave up.
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_ENGINE = "shop.accounts.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"

@@ -6,7 +6,6 @@ import sys
 from dataclasses import replace
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -14,7 +13,7 @@ from pytest_django import Settings
 from cart import identity, receivers, selectors, services
 from cart.errors import CartFrozenError, CartMergedError, CartsUnavailableError
 from cart.types import CartRef, CartState
-from shop.accounts.models import User
+from shop.accounts.models import User, WebSession
 from shop.core.ids import hash_token, new_token
 from shop.embedded.ports import free_port
 from tests.cart.helpers import NOW, customer, make_sku, quantities
@@ -115,7 +114,7 @@ def test_a_sign_in_killed_before_it_joined_anything_leaves_the_guest_a_guest_and
         assert process.wait(seconds=60) in (-9, 137), process.output()
 
     # The browser got no answer: it has its guest's cookie still, and no session that was signed in.
-    assert not any("_auth_user_id" in session.get_decoded() for session in Session.objects.all())
+    assert not any("_auth_user_id" in session.get_decoded() for session in WebSession.objects.all())
     client = Client()
     client.cookies[identity.COOKIE] = token
     assert client.get("/api/v1/cart/count").json() == {"units": 2}

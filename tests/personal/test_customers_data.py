@@ -11,7 +11,6 @@ import pytest
 import redis
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
-from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -28,7 +27,7 @@ from pricing.models import DiscountCode, Redemption
 from pricing.services import NewPromotion
 from pricing.types import ReductionKind
 from shop.accounts import services as account_services
-from shop.accounts.models import User
+from shop.accounts.models import User, WebSession
 from shop.checkout.errors import MoneyUnderWayError
 from shop.checkout.models import Checkout, IdempotencyRecord, Order, Payment, RefundRequest, WebhookEvent
 from shop.core import clock
@@ -145,7 +144,7 @@ def test_a_customer_is_given_all_and_erased_everywhere_and_the_books_stay(cart_r
     assert [wish["wanted"] for wish in known["messages"]["wishes"]] == [True]
     assert {one["mail"] for one in known["messages"]["mails"]} >= {"cart_reminder", "order_confirmation"}
     assert [news["what"] for news in known["messages"]["news_of_mails"]] == ["delivered"]
-    assert Session.objects.count() == 1
+    assert WebSession.objects.count() == 1
     before = {row.pk: (row.total_minor, row.currency, row.lines.count()) for row in Order.objects.all()}
     assert _left(cart_redis)[0] == list(TRACES)
 
@@ -158,7 +157,7 @@ def test_a_customer_is_given_all_and_erased_everywhere_and_the_books_stay(cart_r
     assert {(row.email, str(row.address), row.user_id) for row in Order.objects.all()} == {
         ("", "{'country': 'GB'}", None)
     }
-    assert not Session.objects.exists()
+    assert not WebSession.objects.exists()
     assert not CartEvent.objects.filter(owner=f"u:{ada.pk}").exists()
     assert not Checkout.objects.filter(state="open").exists()
     assert counters("LAMP") == (49, 0)
