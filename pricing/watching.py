@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 
+from django.db.models import Count, F, Q
+
+from pricing import models
 from shop.core.db import rows
 
 # One statement sees one moment, and whoever claims or releases moves counter and row together.
@@ -69,3 +74,30 @@ class ChangesMet:
 def count_changes_met(*, since: datetime) -> ChangesMet:
     """Count the changed prices that shoppers met since then (one query)."""
     return ChangesMet(*map(int, rows(_MET, {"since": since})[0]))
+
+
+UNUSUAL = ("far_below", "doubled", "often")
+"""What is unusual of a line: it was charged at less than half of its price at add, and no promotion or code says why;
+it was shown at more than twice its price at add; or its owner met such falls in many orders."""
+OFTEN_ORDERS = 5
+OFTEN_DAYS = 30
+
+
+def unusual(*kinds: str, now: datetime) -> Q:
+    """Give the condition for price deltas that are unusual in any of these ways (of `UNUSUAL`)."""
+    reduced = Q(reasons__overlap=["promotion", "code"])
+    fell = Q(charged_minor__lt=F("added_minor")) & ~reduced
+    recently = models.PriceDelta.objects.filter(fell, updated_at__gte=now - timedelta(days=OFTEN_DAYS))
+    often = recently.values("owner").annotate(orders=Count("order_number", distinct=True))
+    conditions = {
+        "far_below": Q(charged_minor__lt=F("added_minor") / 2) & ~reduced,
+        "doubled": Q(shown_minor__gt=F("added_minor") * 2),
+        "often": fell & Q(owner__in=often.filter(orders__gte=OFTEN_ORDERS).values("owner")),
+    }
+    return reduce(or_, (conditions[kind] for kind in kinds))
+
+
+def count_unusual(*, now: datetime, hours: int = 24) -> int:
+    """Count the unusual price deltas of the last hours (one query)."""
+    lately = models.PriceDelta.objects.filter(updated_at__gte=now - timedelta(hours=hours))
+    return lately.filter(unusual(*UNUSUAL, now=now)).count()

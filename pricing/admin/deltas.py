@@ -11,6 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from pricing.models import PriceDelta
+from pricing.watching import UNUSUAL, unusual
+from pricing.wording import REASONS
+from shop.core import clock
 from shop.core.money import Money
 from shop.core.privacy import mask_owner
 from shop.core.sheets import defused
@@ -18,14 +21,6 @@ from shop.core.staff import ReadOnlyAdmin
 from shop.core.templatetags.trolley import format_money
 
 MOST_EXPORTED = 10_000
-REASONS = {
-    "price": _("price"),
-    "segment": _("segment"),
-    "promotion": _("promotion"),
-    "code": _("discount code"),
-    "currency": _("currency"),
-    "lock_expired": _("price lock over"),
-}
 _COLUMNS = (
     *("updated_at", "sku_id", "quantity", "currency", "added_minor", "shown_minor", "acknowledged_minor"),
     *("charged_minor", "reasons", "owner", "checkout_id", "order_number"),
@@ -85,6 +80,25 @@ class StageFilter(admin.SimpleListFilter):
         return queryset
 
 
+class UnusualFilter(admin.SimpleListFilter):
+    """Deltas that somebody should look at: a price that was typed wrongly, or a customer who plays with prices."""
+
+    title = _("unusual")
+    parameter_name = "unusual"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - Django's signature
+        return [
+            ("any", _("any of these")),
+            ("far_below", _("charged less than half, by price alone")),
+            ("doubled", _("more than twice as dear")),
+            ("often", _("one customer, again and again")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[PriceDelta]) -> QuerySet[PriceDelta]:
+        kinds = UNUSUAL if self.value() == "any" else tuple(kind for kind in UNUSUAL if kind == self.value())
+        return queryset.filter(unusual(*kinds, now=clock.now())) if kinds else queryset
+
+
 @admin.register(PriceDelta)
 class PriceDeltaAdmin(ReadOnlyAdmin):
     """Lines whose price was not the same all the way. Amounts are of the whole line."""
@@ -93,7 +107,7 @@ class PriceDeltaAdmin(ReadOnlyAdmin):
         *("updated_at", "sku_id", "quantity", "who", "added", "shown", "acknowledged", "charged", "percent"),
         *("why", "order_number"),
     )
-    list_filter = (DirectionFilter, ReasonFilter, StageFilter)
+    list_filter = (UnusualFilter, DirectionFilter, ReasonFilter, StageFilter)
     date_hierarchy = "updated_at"
     search_fields = ("=sku_id", "=order_number", "=checkout_id", "=owner")
     search_help_text = _("SKU, order, checkout or owner, exactly")

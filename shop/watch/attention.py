@@ -15,6 +15,7 @@ from cart import watching as carts
 from inventory import watching as stock
 from notifications import selectors as notifications
 from notifications import watching as mails
+from pricing import watching as prices
 from shop.checkout import watching as sales
 from shop.core.conf import conf
 from shop.core.errors import UnavailableError
@@ -41,13 +42,24 @@ class Age:
 
 
 def list_concerns(*, may_see: Callable[[str], bool], now: datetime) -> tuple[Concern, ...]:
-    """List what needs somebody, of what this member of staff may see (at most five queries)."""
+    """List what needs somebody, of what this member of staff may see (at most six queries)."""
     return tuple(_concerns(may_see, now))
 
 
 def _concerns(may_see: Callable[[str], bool], now: datetime) -> Iterator[Concern]:
     if may_see("checkout.view_payment"):
         yield from _of_sales(may_see, now)
+    if may_see("pricing.view_pricedelta") and (number := prices.count_unusual(now=now)):
+        yield Concern(
+            ngettext(
+                "%(n)d line with an unusual change of price, 24 hours",
+                "%(n)d lines with an unusual change of price, 24 hours",
+                number,
+            )
+            % {"n": number},
+            _("A price that was typed wrongly, or somebody who plays with prices: look at each."),
+            _list("pricing_pricedelta", "unusual=any"),
+        )
     if may_see("watch.view_alert"):
         yield from _of_alerts()
     if may_see("inventory.view_reservation") and (number := stock.count_much_renewed()):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from shop.checkout.admin.charges import report
 from shop.checkout.messages import format_money
 from shop.checkout.models import Checkout, CheckoutLine, Order, OrderLine
 from shop.core.money import Money
@@ -134,9 +136,23 @@ class OrderAdmin(BuyerAdmin):
     personal_fields = ("email", "delivered_to")
     fields = (
         *("number", "placed_at", "who", "masked_email", "email", "delivered_to", "total", "paid", "payment_link"),
-        *("checkout_link", "language", "cart_cleared_at"),
+        *("checkout_link", "deltas_link", "language", "cart_cleared_at"),
     )
     inlines = (OrderLineInline,)
+    change_list_template = "admin/checkout/orders.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        charges = path("charges/", self.admin_site.admin_view(self.charges_view), name="checkout_order_charges")
+        return [charges, *super().get_urls()]
+
+    def charges_view(self, request: HttpRequest) -> HttpResponse:
+        """Show which orders cost something else than their lines did when they were added, and why."""
+        return report(request, {**self.admin_site.each_context(request), "opts": self.opts})
+
+    @admin.display(description=_("price deltas"))
+    def deltas_link(self, row: Order) -> str:
+        url = reverse("admin:pricing_pricedelta_changelist")
+        return format_html('<a href="{}?q={}">{}</a>', url, row.pk, gettext("What its prices did"))
 
     @admin.display(description=_("payment"))
     def paid(self, row: Order) -> str:
