@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import redis
 from django.db import connection
@@ -11,8 +11,15 @@ from django.db import connection
 def all_rows() -> str:
     """Read all rows of all tables, as text."""
     with connection.cursor() as cursor:
+        names = connection.introspection.table_names(cursor)
+    return rows_of(names)
+
+
+def rows_of(tables: Iterable[str]) -> str:
+    """Read all rows of these tables, as text."""
+    with connection.cursor() as cursor:
         rows = []
-        for table in connection.introspection.table_names(cursor):
+        for table in tables:
             cursor.execute(f'SELECT t::text FROM "{table}" t')  # noqa: S608 - the database's own names
             rows += [row[0] for row in cursor.fetchall()]
     return "\n".join(rows)

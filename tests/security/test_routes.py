@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import redis
+from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
+from cart import recorder
 from shop.accounts.models import User
 from shop.checkout.models import Checkout, Order, Payment
+from tests.tables import all_keys, rows_of
 from tests.web.helpers import sell, shopper_with, to_review
 from tests.web.shopper import Shopper
 
@@ -135,6 +139,28 @@ def test_an_address_without_an_id_shows_nothing_of_anybody(owner: Shopper) -> No
             assert answer.status_code < 500 or path == "/readyz", path
             said = "" if answer.streaming else answer.content.decode()
             assert not [text for text in personal if text in said], path
+
+
+def _kept(cart_redis: redis.Redis) -> list[str]:
+    """Read all that is kept, but for sessions (an opened page may note which order was shown) and signs of life."""
+    with connection.cursor() as cursor:
+        tables = set(connection.introspection.table_names(cursor)) - {"django_session"}
+    keys = [line for line in all_keys(cart_redis).splitlines() if not line.startswith(("readyz ", "cart_recorder "))]
+    return sorted(rows_of(tables).splitlines() + keys)
+
+
+def test_opening_an_address_changes_nothing(owner: Shopper, cart_redis: redis.Redis) -> None:
+    recorder.drain()
+    ids = {**_ids(), "sku_id": "MUG", "slug": "enamel-mug"}
+    before = _kept(cart_redis)
+
+    for path in ROUTES:
+        for method in ("GET", "HEAD", "OPTIONS", "TRACE"):
+            filled = re.sub(r"<\w+:(\w+)>", lambda found: ids.get(found[1], "x"), path)
+            owner.client.generic(method, filled, headers={"Sec-Fetch-Site": "cross-site"})
+
+    recorder.drain()
+    assert _kept(cart_redis) == before
 
 
 def test_no_personal_page_answers_under_the_name_of_a_file_that_caches_keep(owner: Shopper) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from functools import wraps
 from typing import Any
 
@@ -21,12 +22,16 @@ TOO_OFTEN = frozenset({"too_many_login_attempts", "rate_limited"})
 TOO_OFTEN_SECONDS = 60
 
 
-def under_our_rules(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
-    """Copy URL patterns with every view wrapped; names and namespaces stay."""
+def under_our_rules(
+    patterns: list[URLPattern | URLResolver], *, without: AbstractSet[str] = frozenset()
+) -> list[URLPattern | URLResolver]:
+    """Copy URL patterns with every view wrapped; names and namespaces stay, but for those that are named."""
     copies: list[URLPattern | URLResolver] = []
     for pattern in patterns:
+        if isinstance(pattern, URLPattern) and pattern.name in without:
+            continue
         if isinstance(pattern, URLResolver):
-            inner = under_our_rules(list(pattern.url_patterns))
+            inner = under_our_rules(list(pattern.url_patterns), without=without)
             copies.append(
                 URLResolver(
                     pattern.pattern,
