@@ -30,9 +30,12 @@ def database(env: environ.Env, url: str, *, is_pooled: bool) -> dict[str, Any]:
         "lock_timeout": env.int("DATABASE_LOCK_TIMEOUT_MS", 3_000),
         "idle_in_transaction_session_timeout": env.int("DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS", 10_000),
     }
-    # What `shop.core.db.prepared` runs for the sixth time on a connection keeps its plan.
+    # What `shop.core.db.prepared` runs for the sixth time on a connection keeps its plan. Left to itself PostgreSQL
+    # plans most of it anew each time, at several times the cost of running it: seeing how short a list of SKUs is, it
+    # takes the kept plan, which it thinks is for ten, for dearer.
     options.setdefault("prepare_threshold", 5)
-    options["options"] = " ".join(f"-c {name}={milliseconds}" for name, milliseconds in limits.items())
+    settings = {**limits, "plan_cache_mode": "force_generic_plan"}
+    options["options"] = " ".join(f"-c {name}={value}" for name, value in settings.items())
     options.setdefault("connect_timeout", 3)
     size = env.int("DATABASE_POOL_SIZE", 8)
     if is_pooled and size:

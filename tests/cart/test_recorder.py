@@ -56,6 +56,37 @@ def test_a_batch_is_one_statement_for_the_carts_and_one_for_their_history_howeve
     assert CartRecord.objects.count() == 30
 
 
+@pytest.mark.django_db(transaction=True)  # the recorder gives its connection back now and then
+def test_the_recorder_gathers_what_comes_one_by_one_and_hurries_after_a_full_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recorder, "BATCH", 3)
+    make_sku()
+    for user_id in (1, 2, 3, 1, 2, 3, 1):
+        services.add_line(ref=customer(user_id), sku_id="MUG", quantity=1, now=NOW)
+    happened: list[str] = []
+    real = stream.read_new
+
+    def read_new(**how: Any) -> list[stream.Entry]:
+        entries = real(**how)
+        happened.append(f"read {len(entries)}")
+        return entries
+
+    def sleep(_: float) -> None:
+        happened.append("waited")
+        services.add_line(ref=customer(9), sku_id="MUG", quantity=1, now=NOW)
+
+    def should_stop() -> bool:
+        return happened.count("waited") > 1
+
+    monkeypatch.setattr(stream, "read_new", read_new)
+    recorder.run(should_stop=should_stop, sleep=sleep)
+
+    # The first read has more than a batch; no wait follows it.
+    assert happened == ["read 7", "read 0", "waited", "read 1", "waited"]
+    assert CartRecord.objects.count() == 4
+
+
 def test_a_crash_between_commit_and_acknowledgement_repeats_a_no_op(monkeypatch: pytest.MonkeyPatch) -> None:
     make_sku()
     ref = customer()

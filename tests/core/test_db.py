@@ -163,3 +163,11 @@ def test_an_array_written_as_text_reads_back_as_it_was() -> None:
         [db.array_text(x) for x in ([], [1, -(2**62)], [True, False], [now], texts)],
     )
     assert read == [([], [1, -(2**62)], [True, False], [now], texts)]
+
+
+def test_the_plan_of_a_hot_read_is_kept_from_the_sixth_time_on() -> None:
+    sql = "SELECT sku_id FROM inventory_stockitem WHERE sku_id = ANY(%(sku_ids)s::text[]) AND on_hand > %(least)s"
+    for least in range(9):
+        db.prepared(sql, {"sku_ids": ["A"], "least": least})
+    plans = db.rows("SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE %s", ["%$2%"])
+    assert plans == [(4, 0)]
