@@ -33,6 +33,8 @@ class NotificationsConf:
     """Most reminders to one customer within 30 days, over all campaigns."""
     click_days: int = 5
     """A click or a restore counts for orders within so many days."""
+    count_opens: bool = False
+    """Whether customers may agree to let their reminders tell when they are opened; off: no mail can tell it."""
     code_cooldown_days: int = 90
     """Whoever got a discount code with a reminder gets no other one for so long."""
     retention_months: int = 13

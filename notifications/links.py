@@ -26,6 +26,7 @@ class Purpose(StrEnum):
     RESTORE = "r"
     UNSUBSCRIBE = "u"
     PREFERENCES = "p"
+    OPEN = "o"
 
 
 def new_link(public_id: str) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from notifications import comparing
+from notifications.conf import conf
 from notifications.models import Attribution, Campaign, SkipCount
 from notifications.rules import breakers, looks, statistics
 from notifications.rules.assigning import BUCKETS
@@ -36,6 +37,8 @@ SELECT f.variant_id, f.is_holdout, count(*), count(*) FILTER (WHERE f.enrolled_a
 _COUNTED = {
     "clicked": TouchKind.CLICK.value,
     "restored": TouchKind.RESTORE.value,
+    "opened": TouchKind.OPEN.value,
+    "machine_opened": TouchKind.MACHINE_OPEN.value,
     "delivered": MailEventKind.DELIVERED.value,
     "bounced": MailEventKind.BOUNCED.value,
     "complained": MailEventKind.COMPLAINED.value,
@@ -70,6 +73,10 @@ class Arm:
     """Mails of which the provider told that they arrived; without a provider nobody tells."""
     bounced: int = 0
     complained: int = 0
+    asked: int = 0
+    """Mails that told when they were opened: only of these opens are known."""
+    opened: int = 0
+    machine_opened: int = 0
     opted_out: int = 0
     """Mails whose readers opted out by them."""
 
@@ -131,7 +138,7 @@ def report(*, campaign: Campaign, now: datetime) -> Report:
 
     everybody = [variant.pk for variant in variants]
     control = counted(everybody, is_holdout=True) if everybody else (0, 0, 0)
-    states, cancelled = _messages(campaign)
+    states, asked, cancelled = _messages(campaign)
     mails = comparing.count_mails(campaign=campaign)
     sums = Counter[str]()
     for (_pk, _is_holdout, code), minor in revenues.items():
@@ -159,6 +166,7 @@ def report(*, campaign: Campaign, now: datetime) -> Report:
             incremental=against.incremental(ripe) if against and control[1] else None,
             earned_more=None if is_holdout else spent.more_than_control(ids),
             states=tuple(sorted(seen.items())),
+            asked=0 if is_holdout else sum(asked[pk] for pk in ids),
             **{} if is_holdout else {name: sum(mails[pk, kind] for pk in ids) for name, kind in _COUNTED.items()},
         )
 
@@ -220,20 +228,23 @@ def _split(campaign: Campaign, numbers: dict[tuple[int, bool], tuple[int, ...]])
 
 def _messages(
     campaign: Campaign,
-) -> tuple[dict[tuple[int, bool], Counter[str]], tuple[tuple[str, int], ...]]:
+) -> tuple[dict[tuple[int, bool], Counter[str]], Counter[int], tuple[tuple[str, int], ...]]:
+    """Count by arm and state, those that told when they were opened by variant, and the cancelled ones by reason."""
     found = rows(
-        "SELECT a.variant_id, a.is_holdout, m.state, m.reason, count(*)"
+        "SELECT a.variant_id, a.is_holdout, m.state, m.reason, count(*),"
+        "       count(*) FILTER (WHERE %(opens)s AND m.shown -> 'counts_opens' IS NOT NULL)"
         "  FROM notifications_message m JOIN notifications_abandonment a ON a.id = m.abandonment_id"
         " WHERE a.campaign_id = %(campaign)s AND m.kind = %(kind)s GROUP BY 1, 2, 3, 4",
-        {"campaign": campaign.pk, "kind": MessageKind.RECOVERY.value},
+        {"campaign": campaign.pk, "kind": MessageKind.RECOVERY.value, "opens": conf().count_opens},
     )
     states: dict[tuple[int, bool], Counter[str]] = {}
-    reasons = Counter[str]()
-    for variant_id, is_holdout, state, reason, count in found:
+    reasons, asked = Counter[str](), Counter[int]()
+    for variant_id, is_holdout, state, reason, count, opens in found:
         states.setdefault((variant_id, is_holdout), Counter())[state] += count
+        asked[variant_id] += opens
         if state == "cancelled":
             reasons[reason] += count
-    return states, tuple(reasons.most_common())
+    return states, asked, tuple(reasons.most_common())
 
 
 def _attributed(campaign: Campaign) -> tuple[Attributed, ...]:

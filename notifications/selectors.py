@@ -27,6 +27,9 @@ SELECT DISTINCT ON (user_id) user_id, is_granted FROM notifications_preference
 _STANDING = """
 SELECT (SELECT p.is_granted FROM notifications_preference p
          WHERE p.user_id = %(user_id)s AND p.topic = %(topic)s ORDER BY p.collected_at DESC, p.id DESC LIMIT 1),
+       coalesce((SELECT p.is_granted FROM notifications_preference p
+                  WHERE p.user_id = %(user_id)s AND p.topic = %(opens)s
+                  ORDER BY p.collected_at DESC, p.id DESC LIMIT 1), false),
        EXISTS (SELECT 1 FROM notifications_suppression s
                 WHERE s.email_hash = ANY(%(hashes)s::text[])
                   AND (s.expires_at IS NULL OR s.expires_at > statement_timestamp())),
@@ -49,6 +52,8 @@ class Standing:
 
     wish: bool | None
     """What they last said about reminders; None: nothing."""
+    allows_opens: bool
+    """They have said that reminders may tell when they are opened."""
     is_suppressed: bool
     is_cooling_down: bool
     """Another event of theirs had its first mail lately."""
@@ -57,6 +62,7 @@ class Standing:
 
 
 __all__ = [
+    "allows_opens",
     "export_customer",
     "find_by_link",
     "find_standing",
@@ -76,11 +82,11 @@ def oldest_due_seconds(*, now: datetime) -> int:
     return max(0, int((now - oldest).total_seconds())) if oldest else 0
 
 
-def list_wishes(*, user_ids: Collection[int]) -> dict[int, bool]:
-    """Tell what customers last said about reminders of their cart; who said nothing is absent. One query."""
+def list_wishes(*, user_ids: Collection[int], topic: Topic = Topic.CART_REMINDER) -> dict[int, bool]:
+    """Tell what customers last said about a topic; who said nothing is absent. One query."""
     if not user_ids:
         return {}
-    params = {"user_ids": array_text(user_ids), "topic": Topic.CART_REMINDER.value}
+    params = {"user_ids": array_text(user_ids), "topic": topic.value}
     return dict(rows(_NEWEST, params))
 
 
@@ -89,6 +95,7 @@ def find_standing(*, user_id: int | None, hashes: Collection[str], event_id: int
     params = {
         "user_id": user_id,
         "topic": Topic.CART_REMINDER.value,
+        "opens": Topic.OPEN_TRACKING.value,
         "hashes": list(hashes),
         "event_id": event_id,
         "now": now,
@@ -116,6 +123,11 @@ def wants_reminders(*, user_id: int, email: str) -> bool:
     if wish is False or is_suppressed(hashes=links.address_hashes(email)):
         return False
     return has_basis(following.profile_of(user_id=user_id), wish=wish)
+
+
+def allows_opens(*, user_id: int) -> bool:
+    """Tell whether a customer has said that reminders may tell when they are opened."""
+    return list_wishes(user_ids=[user_id], topic=Topic.OPEN_TRACKING).get(user_id, False)
 
 
 def has_basis(profile: BuyerProfile, *, wish: bool | None) -> bool:

@@ -72,6 +72,8 @@ class Topic(StrEnum):
     """What a customer can want or not want. Mails about orders are owed, and no topic."""
 
     CART_REMINDER = "cart_reminder"
+    OPEN_TRACKING = "open_tracking"
+    """That reminders tell when they are opened: only for who has said yes."""
 
 
 class MailEventKind(StrEnum):
@@ -89,6 +91,9 @@ class TouchKind(StrEnum):
 
     CLICK = "click"
     RESTORE = "restore"
+    OPEN = "open"
+    MACHINE_OPEN = "open_bot"
+    """The mail's picture was fetched, but by a program: that says nothing of its reader."""
 
 
 class AttributionModel(StrEnum):

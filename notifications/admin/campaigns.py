@@ -148,6 +148,7 @@ class CampaignAdmin(QuickListAdmin):
                 "chart": chart,
                 "axis_y": chart.height - 15,
                 "click_days": conf().click_days,
+                "counts_opens": conf().count_opens,
                 "can_run": request.user.has_perm("notifications.run_campaign"),
                 "acts": _acts(campaign),
             },

@@ -40,8 +40,13 @@ class Suppression(models.Model):
 class Preference(models.Model):
     """One statement of a customer about a topic; the newest wins, the former ones stay as evidence."""
 
+    TOPICS: ClassVar = [
+        (Topic.CART_REMINDER.value, _("cart reminders")),
+        (Topic.OPEN_TRACKING.value, _("that reminders tell when they are opened")),
+    ]
+
     user_id = models.BigIntegerField(_("customer"))
-    topic = models.CharField(_("topic"), max_length=16, choices=[(Topic.CART_REMINDER.value, _("cart reminders"))])
+    topic = models.CharField(_("topic"), max_length=16, choices=TOPICS)
     is_granted = models.BooleanField(_("wanted"))
     wording = models.CharField(_("wording"), max_length=20)
     """Which version of the sentence was shown."""

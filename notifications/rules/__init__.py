@@ -3,6 +3,7 @@
 from notifications.rules.assigning import Weighted, bucket, choose_variant, is_held_out
 from notifications.rules.gates import PASSED, Facts, Judgment, Outcome, evaluate, explain
 from notifications.rules.news import kind_of
+from notifications.rules.opening import TOO_SOON, is_machine
 from notifications.rules.quiet import next_loud_moment, next_loud_moment_in_all, zones_of
 from notifications.rules.sending import (
     MOST_ATTEMPTS,
@@ -24,6 +25,7 @@ __all__ = [
     "PASSED",
     "RETRY_MINUTES",
     "SPREAD",
+    "TOO_SOON",
     "Facts",
     "Judgment",
     "Outcome",
@@ -35,6 +37,7 @@ __all__ = [
     "evaluate",
     "explain",
     "is_held_out",
+    "is_machine",
     "kind_of",
     "next_loud_moment",
     "next_loud_moment_in_all",

@@ -2,12 +2,13 @@
 
 from notifications.services.attributing import attribute_orders, attribute_refunds
 from notifications.services.closing import close_events, queue_next_steps
-from notifications.services.consenting import set_preference, suppress, undo_unsubscribe, unsubscribe
+from notifications.services.consenting import allow_opens, set_preference, suppress, undo_unsubscribe, unsubscribe
 from notifications.services.detecting import detect
 from notifications.services.dispatching import dispatch_messages, resend
 from notifications.services.forgetting import forget_customer, forget_old, forget_order_mails
 from notifications.services.granting import void_grants
 from notifications.services.hearing import News, apply_mail_events, note_mail_event
+from notifications.services.opening import note_open
 from notifications.services.queueing import queue_order_mails
 from notifications.services.reminding import send_reminders
 from notifications.services.restoring import look_at, note_touch, restore
@@ -16,6 +17,7 @@ from notifications.services.watching import watch_campaigns
 
 __all__ = [
     "News",
+    "allow_opens",
     "apply_mail_events",
     "attribute_orders",
     "attribute_refunds",
@@ -28,6 +30,7 @@ __all__ = [
     "forget_order_mails",
     "look_at",
     "note_mail_event",
+    "note_open",
     "note_touch",
     "pause_campaign",
     "queue_next_steps",

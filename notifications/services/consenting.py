@@ -61,6 +61,11 @@ def undo_unsubscribe(*, message: Message, undo: str) -> bool:
     return bool(gone)
 
 
+def allow_opens(*, user_id: int, is_granted: bool, source: str, now: datetime) -> None:
+    """Write down whether a customer lets reminders tell when they are opened."""
+    _state(user_id=user_id, topic=Topic.OPEN_TRACKING, is_granted=is_granted, source=source, now=now)
+
+
 def set_preference(*, user_id: int, email: str, is_granted: bool, source: str, now: datetime) -> None:
     """Write down whether a customer wants to be reminded of their cart.
 
@@ -68,17 +73,17 @@ def set_preference(*, user_id: int, email: str, is_granted: bool, source: str, n
     stays suppressed.
     """
     with transaction.atomic():
-        _state(user_id=user_id, is_granted=is_granted, source=source, now=now)
+        _state(user_id=user_id, topic=Topic.CART_REMINDER, is_granted=is_granted, source=source, now=now)
         if is_granted:
             Suppression.objects.filter(
                 email_hash__in=links.address_hashes(email), scope=Scope.CART_REMINDER.value, reason=UNSUBSCRIBED
             ).delete()
 
 
-def _state(*, user_id: int, is_granted: bool, source: str, now: datetime) -> None:
+def _state(*, user_id: int, topic: Topic, is_granted: bool, source: str, now: datetime) -> None:
     Preference.objects.create(
         user_id=user_id,
-        topic=Topic.CART_REMINDER.value,
+        topic=topic.value,
         is_granted=is_granted,
         wording=WORDING,
         source=source[:40],

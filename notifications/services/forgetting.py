@@ -8,7 +8,7 @@ from typing import Any
 
 import pgtrigger
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from notifications.conf import conf
 from notifications.models import Abandonment, DiscountGrant, MailEvent, Message, Preference, Suppression, Touch
@@ -35,10 +35,17 @@ def forget_customer(*, user_id: int, now: datetime) -> None:
         Abandonment.objects.filter(pk__in=ids).update(user_id=None, cooldown_range=None, snapshot=None)
         with pgtrigger.ignore(_FINAL):
             Message.objects.filter(abandonment__in=ids).update(**_BLANK, link_hash=None)
-        Touch.objects.filter(message__abandonment__in=ids).update(visitor="")
+        _forget_visitors(Touch.objects.filter(message__abandonment__in=ids))
         MailEvent.objects.filter(message__abandonment__in=ids).update(email_hash="")
         DiscountGrant.objects.filter(user_id=user_id).update(user_id=None)
         Preference.objects.filter(user_id=user_id).delete()
+
+
+def _forget_visitors(touches: QuerySet[Touch]) -> None:
+    """Take who came by their links out of these visits: of several to one mail one is left, as nobody's."""
+    before = Touch.objects.filter(message=OuterRef("message"), kind=OuterRef("kind"), pk__lt=OuterRef("pk"))
+    touches.filter(Exists(before)).delete()
+    touches.update(visitor="")
 
 
 def forget_order_mails(*, order_numbers: Collection[str], payment_ids: Collection[str]) -> None:

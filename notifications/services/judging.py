@@ -41,6 +41,8 @@ class Case:
 
     facts: Facts
     lines: tuple[ReminderLine, ...]
+    counts_opens: bool = False
+    """The shop asks for it, and the customer has agreed."""
 
 
 def look_around(*, user_ids: Sequence[int], now: datetime) -> dict[int, Around]:
@@ -141,7 +143,7 @@ def gather(
         is_large_enough=record is not None and record.value_minor >= campaign.minimum_minor,
         is_same_currency=record is not None and record.currency == around.live.currency,
     )
-    return Case(facts=facts, lines=lines)
+    return Case(facts=facts, lines=lines, counts_opens=conf().count_opens and told.allows_opens)
 
 
 def _sellable_lines(record: RecordedCart, around: Around, *, bought: Collection[str]) -> tuple[ReminderLine, ...]:

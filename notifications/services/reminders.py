@@ -41,6 +41,8 @@ class _Urls:
     unsubscribe: str
     preferences: str
     shop: str
+    pixel: str = ""
+    """A picture that tells when the mail is opened; empty for who has not agreed to that."""
 
 
 def letter(
@@ -51,7 +53,7 @@ def letter(
         msg = "a reminder has a step and a recipient"
         raise ValueError(msg)
     link_id = links.new_link(message.public_id)
-    urls = _urls(message.step, link_id)
+    urls = _urls(message.step, link_id, counts_opens=case.counts_opens)
     unsubscribe = f"{link_base()}/e/u/{links.token(Purpose.UNSUBSCRIBE, link_id)}"
     rendered = render(step=message.step, case=case, language=profile.language, urls=urls, offer=offer)
     variant = message.step.variant
@@ -144,6 +146,7 @@ def shown(case: Case) -> dict[str, Any]:
         ],
         "currency": case.lines[0].unit_price.currency if case.lines else "",
         "total_minor": total_of(case).minor if case.lines else 0,
+        **({"counts_opens": True} if case.counts_opens else {}),
     }
 
 
@@ -152,7 +155,7 @@ def sending_domain() -> str:
     return parseaddr(conf().from_address or settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
 
 
-def _urls(step: Step, link_id: bytes) -> _Urls:
+def _urls(step: Step, link_id: bytes, *, counts_opens: bool) -> _Urls:
     base, variant = link_base(), step.variant
     utm = {
         "utm_source": "shop-notifications",
@@ -170,6 +173,7 @@ def _urls(step: Step, link_id: bytes) -> _Urls:
         unsubscribe=f"{base}/e/u/{links.token(Purpose.UNSUBSCRIBE, link_id)}",
         preferences=f"{base}/e/p/{links.token(Purpose.PREFERENCES, link_id)}",
         shop=tagged("/", "logo"),
+        pixel=f"{base}/e/o/{links.token(Purpose.OPEN, link_id)}.gif" if counts_opens else "",
     )
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
 from notifications import selectors, services
+from notifications.conf import conf
 from notifications.links import Purpose
 from notifications.web.base import LinkPageView, told
 from shop.accounts.services import choose_language
@@ -111,6 +112,8 @@ class PreferencesView(LoginRequiredMixin, PageView):
             "is_by_link": False,
             "languages": settings.LANGUAGES if len(settings.LANGUAGES) > 1 else (),
             "chosen": getattr(user, "language", ""),
+            "may_count_opens": conf().count_opens,
+            "counts_opens": conf().count_opens and selectors.allows_opens(user_id=user.pk),
             "time_zone": getattr(user, "time_zone", ""),
         }
         return render(request, "notifications/preferences.html", context)
@@ -125,6 +128,9 @@ class PreferencesView(LoginRequiredMixin, PageView):
             source="preferences page",
             now=clock.now(),
         )
+        wants_opens = bool(request.POST.get("open_tracking"))
+        if conf().count_opens and wants_opens is not selectors.allows_opens(user_id=user.pk):
+            services.allow_opens(user_id=user.pk, is_granted=wants_opens, source="preferences page", now=clock.now())
         code = request.POST.get("language")
         if code is not None and code in {"", *dict(settings.LANGUAGES)}:
             choose_language(user_id=user.pk, code=code)

@@ -99,7 +99,7 @@ def test_markup_in_a_mail_is_inert_on_the_page_that_shows_it(folder: Path) -> No
         assert "<b>x</b>" not in text
 
 
-def test_a_mail_is_shown_with_the_shops_pictures_and_may_run_nothing(folder: Path, settings: Settings) -> None:
+def test_a_mail_is_shown_with_pictures_of_items_and_may_run_nothing(folder: Path, settings: Settings) -> None:
     settings.NOTIFICATIONS = replace(settings.NOTIFICATIONS, link_base_url="https://m.example.com/x")
     message = EmailMultiAlternatives("x", "x", "a@b.c", ["d@e.f"], connection=get_connection())
     message.attach_alternative("<p>x</p>", "text/html")
@@ -110,7 +110,7 @@ def test_a_mail_is_shown_with_the_shops_pictures_and_may_run_nothing(folder: Pat
         "sandbox",
         "default-src 'none'",
         "style-src 'unsafe-inline'",
-        "img-src data: https://m.example.com",
+        "img-src data: https://m.example.com/x/pictures/",
     ]
 
 
