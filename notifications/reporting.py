@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -172,7 +172,7 @@ def report(*, campaign: Campaign, now: datetime) -> Report:
 
     arms = [arm("hold-out", everybody, is_holdout=True), arm("mailed", everybody)]
     if len(variants) > 1:
-        arms.extend(arm(variant.key, [variant.pk]) for variant in variants)
+        arms.extend(_corrected([arm(variant.key, [variant.pk]) for variant in variants]))
     split = _split(campaign, numbers)
     taken = comparing.list_looks(campaign=campaign, now=now)
     finding, decided_at = looks.judge(split=split, taken=taken, is_harmful=_is_harmful(arms[1]))
@@ -189,6 +189,13 @@ def report(*, campaign: Campaign, now: datetime) -> Report:
         cancelled=cancelled,
         attributed=_attributed(campaign),
     )
+
+
+def _corrected(arms: Sequence[Arm]) -> list[Arm]:
+    """Correct the p of several variants for there being several."""
+    lifts = [arm.against_control or Lift(Interval(0, -1, 1), 1) for arm in arms]
+    ps = statistics.holm([lift.p for lift in lifts])
+    return [replace(arm, against_control=replace(lift, p=p)) for arm, lift, p in zip(arms, lifts, ps, strict=True)]
 
 
 def _is_harmful(mailed: Arm) -> bool:

@@ -166,6 +166,9 @@ class RateBucket(models.Model):
     key = models.CharField(primary_key=True, max_length=40)
     tokens = models.FloatField()
     refilled_at = models.DateTimeField()
+    halvings = models.PositiveSmallIntegerField(default=0, db_default=0)
+    """How often the mail server said lately that it was too much: each halves the rate for a while."""
+    halved_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         """Name it by its key."""

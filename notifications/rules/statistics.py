@@ -1,6 +1,7 @@
 """What a test has shown: intervals, differences, the check of its split, and how many customers it needs.
 
-Wilson (1927) for shares, Newcombe (1998, method 10) for differences, the pooled z test, χ² for the split.
+Wilson (1927) for shares, Newcombe (1998, method 10) for differences, the pooled z test, Fisher's exact one for small
+cells, Holm for several comparisons, χ² for the split.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 Z95 = NormalDist().inv_cdf(0.975)
+SMALL = 10
+"""A cell of fewer customers is too small for the normal distribution."""
 SPLIT_IS_WRONG = 0.001
 """Below this p the split itself is broken, and no number of the test can be trusted."""
 
@@ -26,7 +29,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Lift:
-    """An arm against the hold-out: the difference of the shares and its p (two-sided)."""
+    """An arm against the hold-out: the difference of the shares and its p (two-sided; exact where cells are small)."""
 
     difference: Interval
     p: float
@@ -55,8 +58,35 @@ def lift(*, hits: int, n: int, control_hits: int, control_n: int) -> Lift:
     d = a.value - b.value
     low = d - math.hypot(a.value - a.low, b.high - b.value)
     high = d + math.hypot(a.high - a.value, b.value - b.low)
+    if min(hits, n - hits, control_hits, control_n - control_hits) < SMALL:
+        return Lift(Interval(d, low, high), fisher_p(hits=hits, n=n, control_hits=control_hits, control_n=control_n))
     z = pooled_z(hits=hits, n=n, control_hits=control_hits, control_n=control_n)
     return Lift(Interval(d, low, high), math.erfc(abs(z) / math.sqrt(2)))
+
+
+def fisher_p(*, hits: int, n: int, control_hits: int, control_n: int) -> float:
+    """Give the p of Fisher's exact test (two-sided): all tables that are no likelier than this one."""
+    total, whole = hits + control_hits, n + control_n
+
+    def log_chance(k: int) -> float:
+        return _log_choose(n, k) + _log_choose(control_n, total - k) - _log_choose(whole, total)
+
+    most = log_chance(hits) + 1e-7  # a table as likely as this one must count, whatever the last digits say
+    tables = range(max(0, total - control_n), min(n, total) + 1)
+    return min(1.0, math.fsum(math.exp(chance) for k in tables if (chance := log_chance(k)) <= most))
+
+
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+
+
+def holm(ps: Sequence[float]) -> tuple[float, ...]:
+    """Correct the p of several comparisons, in their order, so that all together are wrong as seldom as one (1979)."""
+    corrected, greatest = [0.0] * len(ps), 0.0
+    for rank, place in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
+        greatest = max(greatest, min(1.0, (len(ps) - rank) * ps[place]))
+        corrected[place] = greatest
+    return tuple(corrected)
 
 
 def pooled_z(*, hits: int, n: int, control_hits: int, control_n: int) -> float:

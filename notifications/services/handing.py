@@ -18,13 +18,14 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from notifications import rules
 from notifications.conf import conf
 from notifications.models import HELD, Message
-from notifications.services import consenting
+from notifications.services import consenting, limiting
 from notifications.types import MessageKind, MessageState, Scope
 from shop.core.db import statement
 
 log = structlog.get_logger(__name__)
 
 BATCH = 50
+TOO_MANY = 429
 _DEAD_MAILBOX = re.compile(r"^5\d\d[ -]5\.1\.[0-9]", re.ASCII)
 
 _CLAIM = """
@@ -106,6 +107,7 @@ def _refused(message: Message, token: uuid.UUID, code: int, text: bytes | str, n
                 )
             return False
         case rules.Verdict.OFFLINE:
+            limiting.slow_down()
             return None
         case _:
             _later(message, token, MessageState.DUE, reason, now)
@@ -124,6 +126,8 @@ def _api_said(message: Message, token: uuid.UUID, error: AnymailError, now: date
     reason = f"{status} {name}" if status else name
     log.warning("mail_refused", message=message.public_id, code=status)
     if verdict is rules.Verdict.OFFLINE:
+        if status == TOO_MANY:
+            limiting.slow_down()
         return None
     if verdict is rules.Verdict.LOST:
         _lost(message, token, reason, now)

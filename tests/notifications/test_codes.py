@@ -141,6 +141,48 @@ def test_reminders_go_out_as_fast_as_allowed_and_no_burst_follows_a_pause(
     assert limiting.take(wanted=50) == 0
 
 
+def test_a_mail_server_to_which_it_is_too_much_is_sent_half_as_fast_for_a_while(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    def at(seconds: float) -> None:
+        """Stop the database's clock so long from now."""
+        moment = f"timestamptz '{(begin + timedelta(seconds=seconds)).isoformat()}'"
+        for name, sql in statements.items():
+            monkeypatch.setattr(limiting, name, sql.replace("clock_timestamp()", moment))
+
+    begin, statements = clock.now(), {name: getattr(limiting, name) for name in ("_MAKE", "_TAKE", "_SLOW_DOWN")}
+    settings.NOTIFICATIONS = dataclasses.replace(settings.NOTIFICATIONS, rate_per_second=8, dispatch_seconds=1)
+    make_sku()
+    make_campaign()
+    leave_cart(make_customer())
+    at(0)
+    with mail_server() as server:
+        server.answers = ["421 4.7.0 too many"]
+        use(settings, server)
+        assert run() == 0
+    assert the_message().state == "due"
+
+    def per_second(seconds: float) -> int:
+        at(seconds)
+        limiting.take(wanted=50)
+        at(seconds + 1)
+        return limiting.take(wanted=50)
+
+    assert per_second(1) == 4
+    at(5)
+    limiting.slow_down()
+    assert per_second(5) == 4, "told by several workers at once it counts once"
+    at(20)
+    limiting.slow_down()
+    assert per_second(20) == 2
+    assert per_second(20 + limiting.RECOVERS_SECONDS) == 4
+    assert per_second(20 + 2 * limiting.RECOVERS_SECONDS) == 8
+    for number in range(20):
+        at(5_000 + 20 * number)
+        limiting.slow_down()
+    assert RateBucket._default_manager.get().halvings == limiting.MOST_HALVINGS
+
+
 @pytest.mark.parametrize(("reason", "state"), [("", "unknown"), ("render", "failed"), ("554 no", "failed")])
 def test_a_campaign_whose_sends_go_wrong_pauses_itself(
     monkeypatch: pytest.MonkeyPatch, reason: str, state: str

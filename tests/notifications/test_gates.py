@@ -199,6 +199,20 @@ def test_intervals_and_tests_agree_with_published_numbers() -> None:
     ] * 4
 
 
+def test_small_cells_are_judged_by_the_exact_test_and_several_variants_together() -> None:
+    tea = statistics.fisher_p(hits=3, n=4, control_hits=1, control_n=4)  # Fisher 1935, the lady tasting tea: 34/70
+    assert tea == pytest.approx(34 / 70, abs=1e-9)
+    whales = statistics.lift(hits=8, n=10, control_hits=1, control_n=6)  # the example of scipy.stats.fisher_exact
+    assert whales.p == pytest.approx(0.034965, abs=1e-6)
+    assert statistics.fisher_p(hits=0, n=9, control_hits=0, control_n=9) == 1
+    assert statistics.lift(hits=20, n=4_000, control_hits=10, control_n=2_000).p == pytest.approx(1)
+    exact = statistics.fisher_p(hits=890, n=9_000, control_hits=80, control_n=1_000)
+    assert exact == pytest.approx(0.056, abs=0.01), "in large cells both agree"
+    assert statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx((0.03, 0.06, 0.06, 0.02))
+    assert statistics.holm([0.9, 0.8]) == (1.0, 1.0)
+    assert statistics.holm([]) == ()
+
+
 def test_a_split_far_from_its_weights_is_wrong() -> None:
     assert round(statistics.split_p([5_100, 4_900], [1, 1]), 3) == 0.046
     assert statistics.split_p([5_170, 4_830], [1, 1]) < statistics.SPLIT_IS_WRONG
