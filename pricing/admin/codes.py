@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import BigIntegerField, F, Q, QuerySet
@@ -21,13 +22,21 @@ from pricing.errors import CodeTakenError
 from pricing.models import DiscountCode, Promotion, Redemption
 from pricing.types import IssuedCode
 from shop.core import clock
+from shop.core.ids import new_token
 from shop.core.staff import FreshForm, Inline, QuickListAdmin, ReadOnlyAdmin
 from shop.core.words import words
 
 MOST_AT_ONCE = 1_000
+FORM_SECONDS = 86_400
+"""For so long a form that was sent is known again."""
 
 MOST_USES = 2_147_483_647
 """What the column holds."""
+
+
+def moment_input() -> forms.DateTimeInput:
+    """Give a field for a date and a time in which the browser helps to choose."""
+    return forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 
 
 class IssueForm(forms.Form):
@@ -57,9 +66,15 @@ class IssueForm(forms.Form):
     max_uses_each = forms.IntegerField(
         label=_("Most uses a customer"), required=False, min_value=1, max_value=MOST_USES
     )
-    valid_from = forms.DateTimeField(label=_("Valid from"), required=False, help_text=_("Empty: now."))
-    valid_until = forms.DateTimeField(label=_("Valid until"), required=False, help_text=_("Empty: no end."))
+    valid_from = forms.DateTimeField(
+        label=_("Valid from"), required=False, widget=moment_input(), help_text=_("Empty: now.")
+    )
+    valid_until = forms.DateTimeField(
+        label=_("Valid until"), required=False, widget=moment_input(), help_text=_("Empty: no end.")
+    )
     as_csv = forms.BooleanField(label=_("As a file (CSV)"), required=False)
+    form_id = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    """Of the page that was opened: what is sent twice is issued once."""
 
     def clean(self) -> dict[str, Any]:
         """Say at its field what does not go together."""
@@ -170,7 +185,7 @@ class DiscountCodeAdmin(HistoryAdmin, QuickListAdmin):
         """
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = IssueForm(request.POST or None)
+        form = IssueForm(request.POST or None, initial={"form_id": new_token()})
         issued = self._issue(request, form) if request.method == "POST" and form.is_valid() else ()
         if issued and form.cleaned_data["as_csv"]:
             return _as_csv(issued)
@@ -200,6 +215,9 @@ class DiscountCodeAdmin(HistoryAdmin, QuickListAdmin):
                 return ()
             label = DiscountCode.objects.get(pk=code_id).label
             issued: tuple[IssuedCode, ...] = (IssuedCode(code_id, label, label),)
+        elif not cache.add(f"issued:{given['form_id']}", True, FORM_SECONDS):
+            form.add_error(None, _("This form was sent before. Its codes were issued, and are on the list."))
+            return ()
         else:
             issued = services.issue_codes(count=given["count"], user_id=given["user_id"], **common)
         for row in DiscountCode.objects.filter(pk__in=[code.code_id for code in issued]):

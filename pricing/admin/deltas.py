@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import F, QuerySet
+from django.db.models.functions import NullIf
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
@@ -103,10 +104,8 @@ class UnusualFilter(admin.SimpleListFilter):
 class PriceDeltaAdmin(ReadOnlyAdmin):
     """Lines whose price was not the same all the way. Amounts are of the whole line."""
 
-    list_display = (
-        *("updated_at", "sku_id", "quantity", "who", "added", "shown", "acknowledged", "charged", "percent"),
-        *("why", "order_number"),
-    )
+    # What a delta is about stands within the width of a small screen; who and when may be scrolled to.
+    list_display = ("sku_id", "percent", "stages", "why", "quantity", "order_number", "who", "updated_at")
     list_filter = (UnusualFilter, DirectionFilter, ReasonFilter, StageFilter)
     date_hierarchy = "updated_at"
     search_fields = ("=sku_id", "=order_number", "=checkout_id", "=owner")
@@ -137,7 +136,13 @@ class PriceDeltaAdmin(ReadOnlyAdmin):
     def charged(self, row: PriceDelta) -> str:
         return _amount(row.charged_minor, row.currency)
 
-    @admin.display(description="Δ %")
+    @admin.display(description=_("added → shown → acknowledged → charged"), ordering="shown_minor")
+    def stages(self, row: PriceDelta) -> str:
+        amounts = (row.added_minor, row.shown_minor, row.acknowledged_minor, row.charged_minor)
+        return " → ".join(_amount(minor, row.currency) for minor in amounts)
+
+    # Sorted by it, the largest falls come first: mistakes and fraud.
+    @admin.display(description="Δ %", ordering=F("shown_minor") * 1.0 / NullIf(F("added_minor"), 0))
     def percent(self, row: PriceDelta) -> str:
         last = next((v for v in (row.charged_minor, row.acknowledged_minor, row.shown_minor) if v is not None), None)
         if last is None or not row.added_minor:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from django import forms
+from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.utils.translation import gettext
+from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from pricing import selectors, services
@@ -85,9 +87,16 @@ def import_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
             if not sheet.problems:
                 status = 200
                 if request.POST.get("do") == "set":
-                    shown["done"] = _set(request, sheet)
+                    return _done(request, _set(request, sheet))
     values = {**context, "title": gettext("Import prices"), **shown}
     return TemplateResponse(request, "admin/pricing/import.html", values, status=status)
+
+
+def _done(request: HttpRequest, count: int) -> HttpResponse:
+    """Lead to the list of prices, so that a reload sets nothing once more."""
+    told = ngettext("%(count)d price set.", "%(count)d prices set.", count) % {"count": count}
+    messages.success(request, told)
+    return HttpResponseRedirect(reverse("admin:pricing_price_changelist"))
 
 
 def _known(sku_ids: Collection[str]) -> Collection[str]:

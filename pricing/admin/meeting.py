@@ -33,10 +33,15 @@ def describe(price: Price) -> str:
 def meeting_words(price: Price | NewPrice, rivals: Sequence[Price]) -> list[str]:
     """Name the prices that a price meets, the latest first, and say which goes before which: the one that begins later.
 
-    Of the price itself, and of one that it replaces because both begin at the same moment, nothing is said.
+    `rivals` are the latest first. Of those that begin earlier only the one is named that this price follows; whatever
+    went before is out of force by then anyway. Of the price itself, and of one that it replaces because both begin at
+    the same moment, nothing is said.
     """
     met = [other for other in rivals if other.valid_from != price.valid_from and do_overlap(price, other)]
-    return [_words(other, is_later=price.valid_from > other.valid_from) for other in met[:MOST_NAMED]]
+    later = [other for other in met if other.valid_from > price.valid_from]
+    followed = [other for other in met if other.valid_from < price.valid_from][:1]
+    said = [_words(other, is_later=False) for other in later[:MOST_NAMED]]
+    return [*said, *(_words(other, is_later=True) for other in followed)]
 
 
 def _words(other: Price, *, is_later: bool) -> str:

@@ -45,7 +45,7 @@ def test_each_difference_stands_there_with_its_reason_and_leads_to_its_order(sta
 
     page = page_of(staff)
 
-    assert "0 differences that nobody can explain" in page
+    assert "Lines: 1. Without an explanation: 0." in page
     assert "<td>£10.00</td><td>£12.00</td><td>£12.00</td><td>£12.00</td><td>price</td>" in page
     there = staff.get(reverse("admin:checkout_order_changelist"))
     assert reverse("admin:checkout_order_charges") in there.content.decode()
@@ -62,7 +62,7 @@ def test_what_nobody_can_explain_comes_first_and_is_counted(staff: Client) -> No
 
     page = page_of(staff)
 
-    assert "1 difference that nobody can explain" in page
+    assert "Lines: 2. Without an explanation: 1." in page
     assert page.index(hidden) < page.index("<td>price</td>")
     assert "<strong>Nobody wrote down why.</strong>" in page
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from pricing.admin.promotions import PromotionForm
 from pricing.models import DiscountCode, PriceDelta, Promotion
 from pricing.types import ReductionKind
 from shop.core import clock
+from shop.core.ids import new_token
 from tests.cart.helpers import make_sku
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +60,7 @@ def promotion_fields(**fields: Any) -> dict[str, Any]:
 
 
 def issue_fields(**fields: Any) -> dict[str, Any]:
-    return {"promotion": str(promotion()), "count": "1", **fields}
+    return {"promotion": str(promotion()), "count": "1", "form_id": new_token(), **fields}
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -160,11 +161,15 @@ def test_a_promotion_that_ran_is_kept(staff: Client) -> None:
 
 
 def test_a_named_code_is_issued(staff: Client) -> None:
-    answer = staff.post(reverse("admin:pricing_discountcode_add"), issue_fields(code="spring5", max_uses="5"))
+    answer = staff.post(
+        reverse("admin:pricing_discountcode_add"),
+        issue_fields(code="spring5", max_uses="5", valid_until="2099-12-31T18:30"),
+    )
 
     assert b"<code>SPRING5</code>" in answer.content
     found = selectors.find_code(text="SPRING5", owner="g:1")
-    assert DiscountCode.objects.get(pk=found or 0).max_uses == 5
+    made = DiscountCode.objects.get(pk=found or 0)
+    assert (made.max_uses, made.valid_until) == (5, datetime(2099, 12, 31, 18, 30, tzinfo=UTC))
     again = staff.post(reverse("admin:pricing_discountcode_add"), issue_fields(code="Spring5"))
     assert b"There is such a code already" in again.content
 
@@ -182,6 +187,17 @@ def test_random_codes_are_shown_once_and_kept_as_hashes(staff: Client) -> None:
     for url in pages:
         assert code not in staff.get(url).content.decode()
     assert all(code not in str(entry.__dict__) for entry in LogEntry.objects.all())
+
+
+def test_a_form_that_is_sent_twice_issues_once(staff: Client) -> None:
+    url = reverse("admin:pricing_discountcode_add")
+    opened = [staff.get(url).context["form"]["form_id"].value() for _ in range(2)]
+
+    answers = [staff.post(url, issue_fields(count="5", form_id=one)) for one in (opened[0], opened[0], opened[1])]
+
+    assert [len(answer.context["issued"]) for answer in answers] == [5, 0, 5]
+    assert "This form was sent before." in answers[1].content.decode()
+    assert DiscountCode.objects.count() == 10
 
 
 def test_a_batch_comes_as_a_file(staff: Client) -> None:

@@ -115,7 +115,8 @@ def test_staff_see_what_a_file_does_before_it_does_it(staff: Client) -> None:
     assert "£12.50" in shown
     assert Price.objects.count() == before
 
-    done = staff.post(reverse("admin:pricing_price_import"), {"text": text, "do": "set"})
+    done = staff.post(reverse("admin:pricing_price_import"), {"text": text, "do": "set"}, follow=True)
+    assert done.redirect_chain == [(reverse("admin:pricing_price_changelist"), 302)]  # a reload sets nothing again
     assert b"2 prices set." in done.content
     prices = selectors.current_prices(sku_ids=["MUG", "CUP"], currency="GBP", now=clock.now())
     assert {sku_id: price.minor for sku_id, price in prices.items()} == {"MUG": 1_250, "CUP": 350}

@@ -57,6 +57,15 @@ def test_a_sale_within_a_list_price_is_saved_and_told_that_it_goes_first(staff: 
     assert said.startswith("While both are valid this price goes before £12.00 from 01/01/2025")
 
 
+def test_of_all_prices_before_the_one_it_follows_is_named(staff: Client) -> None:
+    for month in ("02", "03", "04"):
+        add(staff, unit_price_minor=f"9{month}", valid_from_0=f"2025-{month}-01")
+    answer = add(staff)
+
+    (said,) = told(answer)
+    assert said.startswith("While both are valid this price goes before £9.04 from 01/04/2025")
+
+
 def test_a_price_that_another_goes_before_is_told_so_and_one_that_meets_none_nothing(staff: Client) -> None:
     Price.objects.update(valid_from=datetime(2026, 3, 1, tzinfo=UTC))
 

@@ -68,7 +68,7 @@ class PaymentFilter(admin.SimpleListFilter):
 class PaymentAdmin(ReadOnlyAdmin):
     """Each try to pay. Amount and checkout are kept by a trigger; states move by what the provider says."""
 
-    list_display = ("payment_id", "what", "amount", "state", "reason", "provider", "provider_reference", "created_at")
+    list_display = ("payment_id", "amount", "state", "reason", "what", "created_at", "provider", "provider_reference")
     list_filter = ("state", "provider", PaymentFilter)
     list_select_related = ("order",)
     date_hierarchy = "created_at"
@@ -239,7 +239,7 @@ class RefundRequestAdmin(ReadOnlyAdmin):
 class WebhookEventAdmin(ReadOnlyAdmin):
     """The inbox. Bodies are not shown."""
 
-    list_display = ("received_at", "provider", "kind", "object_id", "state", "attempts", "error", "event_id")
+    list_display = ("received_at", "kind", "state", "attempts", "error", "object_id", "event_id", "provider")
     list_filter = ("state", "provider")
     date_hierarchy = "received_at"
     search_fields = ("=event_id", "=object_id")
