@@ -28,7 +28,7 @@ REHEARSAL := chance() { head -c 48 /dev/urandom | base64; }; env DJANGO_SETTINGS
   NOTIFICATIONS_PEPPERS=$$(chance) NOTIFICATIONS_POSTAL_ADDRESS='1 High Street, London' $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format schema messages mails bench migrate shell lock audit sbom clean
+.PHONY: help setup demo test lint format schema messages mails bench peers migrate shell lock audit sbom clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk 'BEGIN {FS = ":.*## "} {printf "  make %-10s %s\n", $$1, $$2}'
@@ -81,6 +81,9 @@ mails: setup ## make the templates of mails from their sources in MJML (notifica
 
 bench: setup ## measure against a floor in one run, write docs/benchmarks.md (needs wrk)
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
+
+peers: setup ## the cart beside django-oscar's in one run, write docs/peers.md (needs wrk, installs Oscar for the run)
+	@$(BIN)/python -m tests.bench.peers $(BENCH_ARGS)
 
 migrate: setup ## bring the database of the running demo, or of DATABASE_URL, up to date
 	@$(BIN)/python manage.py migrate

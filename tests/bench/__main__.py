@@ -70,7 +70,7 @@ def _expect_unchanged(request: Request) -> None:
         raise RuntimeError(msg)
 
 
-def _sku_ids(shop: str) -> list[str]:
+def plentiful_skus(shop: str) -> list[str]:
     """Take 120 SKUs of which so much is there that no run of purchases buys them up."""
     found: list[str] = []
     cursor = ""
@@ -83,7 +83,7 @@ def _sku_ids(shop: str) -> list[str]:
     return found
 
 
-def _cart(shop: str, sku_ids: Sequence[str]) -> str:
+def make_cart(shop: str, sku_ids: Sequence[str]) -> str:
     """Make a guest's cart with one unit of each SKU; return its session."""
     session = ""
     for position, sku_id in enumerate(sku_ids):
@@ -93,7 +93,7 @@ def _cart(shop: str, sku_ids: Sequence[str]) -> str:
     return session
 
 
-def _alternate(cases: dict[str, Request], *, seconds: int) -> dict[str, Rate]:
+def alternate(cases: dict[str, Request], *, seconds: int) -> dict[str, Rate]:
     """Run all cases in turn, `ROUNDS` times, after one short round to warm up."""
     for request in cases.values():
         run_wrk(request, seconds=1)
@@ -107,16 +107,16 @@ def _alternate(cases: dict[str, Request], *, seconds: int) -> dict[str, Rate]:
 
 def _measure(running: stack.Stack, *, seconds: int) -> list[Row]:
     """Measure reads, changes and pages against the floor."""
-    shop, sku_ids = running.shop, _sku_ids(running.shop)
+    shop, sku_ids = running.shop, plentiful_skus(running.shop)
     redis.Redis.from_url(running.environment["CART_REDIS_URL"]).hset(
         stack.FLOOR_KEY,
         mapping={f"SKU-{n}": json.dumps({"quantity": 1, "price_at_add": 1400}) for n in range(10)},
     )
-    sessions = {lines: _cart(shop, sku_ids[:lines]) for lines in LINES}
+    sessions = {lines: make_cart(shop, sku_ids[:lines]) for lines in LINES}
     head = {lines: {"Cart-Session": session} for lines, session in sessions.items()}
     _, answered = _call(f"{shop}/api/v1/cart", "GET", None, head[10])
     # A cart of its own, or the reads' ETag would be an old one by the second round.
-    changed = {"Cart-Session": _cart(shop, sku_ids[:10])}
+    changed = {"Cart-Session": make_cart(shop, sku_ids[:10])}
     change = f"{shop}/api/v1/cart/items/{sku_ids[0]}"
     quantities = tuple(json.dumps({"quantity": n}) for n in range(1, 9))
     json_body = {"Content-Type": "application/json"}
@@ -132,7 +132,7 @@ def _measure(running: stack.Stack, *, seconds: int) -> list[Row]:
         "P3 GET /cart/, 100 lines": Request(f"{shop}/cart/", headers=page[100]),
         "GET / (24 products)": Request(f"{shop}/"),
     }
-    rates = _alternate(cases, seconds=seconds)
+    rates = alternate(cases, seconds=seconds)
     _expect_unchanged(cases["P4 the same, 304"])
     base = rates["floor"].per_second
     goals = {"P1": 0.60, "P4": 0.80, "P2": 0.40, "P3 GET /cart/, 10 lines": 0.10}
@@ -197,7 +197,7 @@ def main() -> int:
         print(f"{server}:", flush=True)  # noqa: T201
         with stack.running(server=server, background=True) as running:
             rows = _measure(running, seconds=options.seconds)
-            found = purchases.run(running.shop, _sku_ids(running.shop), seconds=15, buyers=options.buyers)
+            found = purchases.run(running.shop, plentiful_skus(running.shop), seconds=15, buyers=options.buyers)
             process = _process_line(running)
         failures += found.failures
         reports += [f"## {server}", "", *_table(rows), "", *_purchase_lines(found, options.buyers), process, ""]

@@ -84,15 +84,15 @@ def running(*, server: str, background: bool) -> Iterator[Stack]:
         for command in (["migrate", "--verbosity=0"], ["load_demo"], ["collectstatic", "--noinput", "--verbosity=0"]):
             manage(command, environment)
         began = time.perf_counter()
-        shop_pid = _begin(stack, "shop", SERVERS[server](shop_port, "shop.wsgi:application"), environment)
-        _wait_for(f"http://127.0.0.1:{shop_port}/livez")
+        shop_pid = begin(stack, "shop", SERVERS[server](shop_port, "shop.wsgi:application"), environment)
+        wait_for(f"http://127.0.0.1:{shop_port}/livez")
         start_seconds = time.perf_counter() - began
         floor = {name: value for name, value in environment.items() if name != "DJANGO_SETTINGS_MODULE"}
-        _begin(stack, "floor", SERVERS[server](floor_port, "tests.bench.floor:application"), floor)
+        begin(stack, "floor", SERVERS[server](floor_port, "tests.bench.floor:application"), floor)
         if background:
-            _begin(stack, "recorder", (sys.executable, "manage.py", "record_cart_events"), environment)
+            begin(stack, "recorder", (sys.executable, "manage.py", "record_cart_events"), environment)
         shop, floor_url = f"http://127.0.0.1:{shop_port}", f"http://127.0.0.1:{floor_port}"
-        _wait_for(f"{floor_url}/floor")
+        wait_for(f"{floor_url}/floor")
         yield Stack(shop, floor_url, environment, shop_pid, start_seconds)
 
 
@@ -105,7 +105,11 @@ def manage(arguments: list[str], environment: Mapping[str, str]) -> None:
     subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=True, stdout=subprocess.DEVNULL)
 
 
-def _begin(stack: ExitStack, name: str, argv: tuple[str, ...], environment: Mapping[str, str]) -> int:
+def begin(stack: ExitStack, name: str, argv: tuple[str, ...], environment: Mapping[str, str]) -> int:
+    """Start a program that ends with the stack; give its process id.
+
+    :raises RuntimeError: if it ends at once.
+    """
     process = start(Program(name=name, argv=argv, env=dict(environment)), cwd=ROOT)
     stack.callback(end, process, grace_seconds=5)
     if has_ended(process):
@@ -114,7 +118,11 @@ def _begin(stack: ExitStack, name: str, argv: tuple[str, ...], environment: Mapp
     return process.pid
 
 
-def _wait_for(url: str) -> None:
+def wait_for(url: str) -> None:
+    """Wait for an answer.
+
+    :raises RuntimeError: if none comes.
+    """
     until = time.monotonic() + START_SECONDS
     while True:
         try:

@@ -1,0 +1,8 @@
+"""What the web server runs."""
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+from django.core.wsgi import get_wsgi_application
+
+application = get_wsgi_application()
