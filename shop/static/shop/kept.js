@@ -1,4 +1,4 @@
-// Counts a cart that stays in the browser, and fetches local.js, all else about it, once needed.
+// Counts a cart that stays in the browser, and fetches all else about it once needed.
 (() => {
   const { shop } = window;
   const { units } = shop;
@@ -7,13 +7,15 @@
     try {
       return JSON.parse(localStorage.getItem(key));
     } catch {
-      return null; // blocked, damaged
+      return null; // blocked
     }
   };
-  shop.load = () => shop.local || new Promise((done) => {
-    const onload = () => done(shop.local);
-    document.head.append(Object.assign(document.createElement("script"), { src: words.rest, onload, onerror: onload }));
-  });
+  shop.load = async () => {
+    await Promise.all(shop.adding ? [] : words.rest.split(" ").map((src) => new Promise((done) => {
+      document.head.append(Object.assign(document.createElement("script"), { src, async: false, onload: done, onerror: done }));
+    })));
+    return shop.adding;
+  };
   shop.units = () => (shop.cookie("cart_n") ? units() : [get("cart")].flat().reduce((sum, line) => sum + (line?.quantity > 0 && line.quantity | 0), 0));
   addEventListener("storage", shop.draw);
   shop.draw();

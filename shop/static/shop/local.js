@@ -1,5 +1,5 @@
 // A guest's cart that stays in the browser: two lists in localStorage, the number in the header, the handing over.
-// The cart page has it, other pages fetch it (kept.js).
+// The cart page has it, other pages fetch it (kept.js), with client/adding.js.
 (() => {
   const shop = window.shop;
   if (shop.local) return;
@@ -57,33 +57,6 @@
   // Once there is a cart on the server, everything goes there.
   const isOn = () => shop.cookie("cart_n") === undefined && canKeep();
 
-  // Adds what a product form says; gives whether it was done and a sentence, or nothing if the server has to do it.
-  const add = (chosen, typed, isSaved) => {
-    const quantity = /^\d{1,4}$/.test(typed.trim()) ? Number(typed) : 0;
-    if (!quantity) return [false, say(words.wrong, { count: MOST })];
-    const key = isSaved ? "cart_saved" : "cart";
-    const lines = read(key);
-    const line = lines.find((one) => one.sku_id === chosen.value);
-    const wanted = (isSaved ? 0 : line?.quantity || 0) + quantity;
-    if (wanted > MOST) return [false, say(words.most, { count: MOST })];
-    if (!line && lines.length >= (isSaved ? SAVED : LINES)) return [false, say(words.full, { count: lines.length })];
-    if (line) line.quantity = wanted;
-    else {
-      const price = chosen.dataset.price;
-      lines.push({ sku_id: chosen.value, quantity, price_at_add: price ? Number(price) : null, added_at: new Date().toISOString() });
-    }
-    try {
-      set(key, lines);
-    } catch {
-      return [];
-    }
-    shop.draw();
-    const title = chosen.dataset.title;
-    if (isSaved) return [true, say(words.saved, { title })];
-    const units = count(lines);
-    return [true, `${say(words.added, { title })} ${say(units === 1 ? words.one : words.many, { count: units })}`];
-  };
-
   // Hands both lists over under an id that is kept until there was an answer: a lost one costs nothing.
   const adopt = async () => {
     const begun = get("cart_merge");
@@ -114,7 +87,7 @@
   };
 
   shop.units = () => (isOn() ? count(read("cart")) : Number(shop.cookie("cart_n") || 0));
-  shop.local = { MOST, LINES, SAVED, add, adopt, count, get, isOn, list, read, say, set };
+  shop.local = { MOST, LINES, SAVED, adopt, count, get, isOn, list, read, say, set, words };
   shop.draw();
   addEventListener("storage", () => shop.draw());
   const cart = document.querySelector("[data-adopts]");

@@ -31,9 +31,8 @@
       const chosen = form.querySelector("[name=sku_id]:checked, [name=sku_id][type=hidden]");
       const [isDone, text] = local.add(chosen, data.get("quantity"), event.submitter?.hasAttribute("formaction"));
       if (isDone !== undefined) {
-        say(isDone ? "good" : "bad", text, isDone);
         busy = false;
-        return;
+        return say(isDone ? "good" : "bad", text, isDone);
       }
     }
     data.set("op", Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join(""));
