@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import wraps
 from typing import Any
 
 from django import forms
 from django.apps import apps
 from django.contrib import admin
+from django.core.exceptions import BadRequest
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -84,6 +86,18 @@ class ShopAdminSite(admin.AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         return [path("find/", self.admin_view(self.find_view), name="find"), *super().get_urls()]
 
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - Django's signature
+        """Wrap a page of staff's: what no database can look for is refused at the door, wherever it stands."""
+        page = super().admin_view(view, cacheable)
+
+        @wraps(page)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the page's
+            if _has_nul(request):
+                raise BadRequest("a NUL")
+            return page(request, *args, **kwargs)
+
+        return guarded
+
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """List the apps; the mail addresses, which are a library's, stand with the people whose they are."""
         found = super().get_app_list(request, app_label)
@@ -140,6 +154,12 @@ class ShopAdminSite(admin.AdminSite):
             if hits := [_hit(request, label, row) for row in chosen]:
                 groups.append((capfirst(str(model_admin.opts.verbose_name_plural)), hits))
         return groups
+
+
+def _has_nul(request: HttpRequest) -> bool:
+    """Look at what no form of ours reads: those say themselves what is wrong, at its field."""
+    values = [value for _name, listed in request.GET.lists() for value in listed]
+    return any("\x00" in text for text in (request.path, *values, *request.POST.getlist("_selected_action")))
 
 
 def _hit(request: HttpRequest, label: str, row: Model) -> Hit:

@@ -135,3 +135,16 @@ def test_no_group_opens_a_list_that_it_has_no_right_to() -> None:
             app_label, name = model._meta.app_label, model._meta.model_name
             if not {f"{app_label}.view_{name}", f"{app_label}.change_{name}"} & set(rights):
                 assert client.get(f"/admin/{app_label}/{name}/").status_code == 403, (group, app_label, name)
+
+
+def test_no_page_breaks_over_a_nul_wherever_it_stands() -> None:
+    boss = User.objects.create_superuser("boss@example.com", "secret")
+    client = Client(raise_request_exception=False)
+    client.force_login(boss, backend="django.contrib.auth.backends.ModelBackend")
+    lists = [path for path in ADDRESSES if path.count("/") == 4 and path != "/admin/password_change/done/"]
+    assert len(lists) > 30
+    for path in lists:
+        for asked in (f"{path}?owner=%00", f"{path}?id__exact=%00", f"{path}?q=%00", f"{path}%00/change/"):
+            assert client.get(asked).status_code in (302, 400, 404), asked
+        answer = client.post(path, {"action": "delete_selected", "_selected_action": "\x00"})
+        assert answer.status_code in (400, 403, 404), path

@@ -11,12 +11,14 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver
 
+from shop.core.errors import ErrorDetail
 from shop.core.parsers import MAX_BYTES, parse_json
 from shop.core.problem_codes import BY_STATUS
 from shop.core.problems import CONTENT_TYPE, ApiProblem, describe, edge_problem, problem_response
 
 View = Callable[..., HttpResponse]
 
+RESET_KEY_HEADER = "X-Password-Reset-Key"
 TOO_OFTEN = frozenset({"too_many_login_attempts", "rate_limited"})
 """Codes by which allauth's forms say that a limit was reached."""
 TOO_OFTEN_SECONDS = 60
@@ -50,6 +52,7 @@ def _wrapped(view: View) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # noqa: ANN401 - whatever the path holds
         try:
+            _check_key(request.headers.get(RESET_KEY_HEADER, ""))
             _check_body(request)
         except ApiProblem as error:
             body, headers = describe(error)
@@ -69,8 +72,31 @@ def _check_body(request: HttpRequest) -> None:
     charset = (request.content_params or {}).get("charset", "utf-8").lower()
     if request.content_type != "application/json" or charset not in ("utf-8", "utf8"):
         raise ApiProblem("unsupported_media_type")
-    if not isinstance(parse_json(request.body), dict):
+    body = parse_json(request.body)
+    if not isinstance(body, dict):
         raise ApiProblem("validation_failed")
+    for name, value in body.items():
+        if isinstance(value, str) and not _is_writable(value):
+            # Half of a pair of surrogates, which JSON can spell and nothing can hash or store.
+            raise ApiProblem("validation_failed", errors=(ErrorDetail(f"/{name}", "invalid_characters"),))
+    _check_key(body.get("key"))
+
+
+def _is_writable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _check_key(key: object) -> None:
+    """Refuse a key of a reset that names no account before its hyphen: allauth would break over it.
+
+    :raises ApiProblem: `validation_failed` (422).
+    """
+    if isinstance(key, str) and key.startswith("-"):
+        raise ApiProblem("validation_failed", errors=(ErrorDetail("/key", "invalid_characters"),))
 
 
 def _private(response: HttpResponse) -> HttpResponse:
