@@ -93,7 +93,7 @@ class CampaignAdmin(QuickListAdmin):
     inlines = (VariantInline,)
     fieldsets = (
         (None, {"fields": ("name", "slug", "state", "pause_reason", "priority")}),
-        (_("Who"), {"fields": ("idle_threshold", "max_age", "minimum_minor", "cooldown")}),
+        (_("Who"), {"fields": ("idle_threshold", "max_age", "minimum_minor", "other_minimums", "cooldown")}),
         (_("When"), {"fields": ("max_lateness", "quiet_start", "quiet_end", "max_messages_per_event")}),
         (_("Test"), {"fields": ("holdout_bp", "outcome_window", "base_bp", "mde_pct", "planned_n", "opened_with")}),
     )

@@ -7,16 +7,32 @@ from datetime import time, timedelta
 from typing import ClassVar
 
 import pgtrigger
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from notifications.conf import conf
+from notifications.rules import read_minimums
 from notifications.types import CampaignState
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 _slug = RegexValidator(r"^[a-z0-9]+(-[a-z0-9]+)*\Z", _("Small letters, digits and hyphens."))
+
+_OTHERS = _("Such as EUR:6000,JPY:9000. Where there is a minimum, carts in a currency that is not named are too small.")
+
+
+def _minimums(text: str) -> None:
+    """Refuse what does not name minimums.
+
+    :raises ValidationError: if it is not well formed.
+    """
+    try:
+        read_minimums(text)
+    except ValueError as error:
+        raise ValidationError(_("Write such as EUR:6000,JPY:9000, each currency once.")) from error
+
 
 # What customers were given by chance must not be changed afterwards: the numbers would compare what never was.
 _FROZEN = """
@@ -68,7 +84,19 @@ class Campaign(models.Model):
         _("mails at most"), default=1, validators=[MinValueValidator(1), MaxValueValidator(5)]
     )
     minimum_minor = models.BigIntegerField(
-        _("smallest cart"), default=0, validators=[MinValueValidator(0)], help_text=_("In minor units; 0: any.")
+        _("smallest cart"),
+        default=0,
+        validators=[MinValueValidator(0)],
+        help_text=_("In minor units of the shop's currency; 0: any."),
+    )
+    other_minimums = models.CharField(
+        _("in other currencies"),
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[_minimums],
+        help_text=_OTHERS,
     )
     holdout_bp = models.PositiveSmallIntegerField(
         _("hold-out"),
@@ -176,7 +204,18 @@ class Step(models.Model):
         _("code from"),
         default=0,
         validators=[MinValueValidator(0)],
-        help_text=_("Smaller carts get the mail without a code. In minor units, at today's prices."),
+        help_text=_(
+            "Smaller carts get the mail without a code. In minor units of the shop's currency, at today's prices."
+        ),
+    )
+    code_other_minimums = models.CharField(
+        _("code from, in other currencies"),
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[_minimums],
+        help_text=_OTHERS,
     )
     code_days = models.PositiveSmallIntegerField(
         _("code works for days"), default=7, validators=[MinValueValidator(1), MaxValueValidator(90)]

@@ -2,6 +2,7 @@
 
 from notifications.rules.assigning import Weighted, bucket, choose_variant, is_held_out
 from notifications.rules.gates import PASSED, Facts, Judgment, Outcome, evaluate, explain
+from notifications.rules.minimums import is_large_enough, read_minimums
 from notifications.rules.news import kind_of
 from notifications.rules.opening import TOO_SOON, is_machine
 from notifications.rules.quiet import next_loud_moment, next_loud_moment_in_all, zones_of
@@ -37,11 +38,13 @@ __all__ = [
     "evaluate",
     "explain",
     "is_held_out",
+    "is_large_enough",
     "is_machine",
     "kind_of",
     "next_loud_moment",
     "next_loud_moment_in_all",
     "offline_seconds",
+    "read_minimums",
     "retry_seconds",
     "verdict",
     "zones_of",

@@ -20,6 +20,7 @@ from notifications import rules, selectors
 from notifications.conf import conf
 from notifications.models import Campaign
 from notifications.rules import Facts, Outcome, Weighted
+from notifications.services import judging
 from notifications.types import CampaignState, MessageKind, MessageState, Template
 from shop.accounts import selectors as accounts
 from shop.checkout import following
@@ -182,7 +183,7 @@ def _enroll(
             cart.user_id in buyers,
             others.get(cart.user_id),
             wishes.get(cart.user_id),
-            cart.value_minor >= campaign.minimum_minor,
+            not campaign.minimum_minor or judging.is_large_enough(campaign, cart.value_minor, cart.currency),
         )
         if not reason:
             kept.append(cart)

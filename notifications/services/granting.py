@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import Q
 
+from notifications import rules
 from notifications.conf import conf
 from notifications.models import Abandonment, DiscountGrant, Message, Step
 from notifications.services.judging import Case, total_of
@@ -34,7 +36,14 @@ def grant(*, message: Message, event: Abandonment, case: Case, now: datetime) ->
     step = message.step
     if step is None or step.promotion_id is None or event.user_id is None or not case.lines:
         return None
-    if total_of(case).minor < step.code_minimum_minor:
+    total = total_of(case)
+    if not rules.is_large_enough(
+        total.minor,
+        total.currency,
+        own=settings.PRICING.currency,
+        minimum_minor=step.code_minimum_minor,
+        others=step.code_other_minimums,
+    ):
         return None
     before = DiscountGrant.objects.filter(abandonment=event).first()
     if before is not None and before.message_id != message.pk:

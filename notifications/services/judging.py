@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from django.conf import settings
+
 from cart import selectors as carts
 from cart.idle import RecordedCart
 from cart.offers import Offers, list_offers
@@ -140,10 +142,21 @@ def gather(
         has_reached_cap=told.sent_lately >= conf().max_a_month if is_first else None,
         loud_at=loud_at,
         sellable_lines=len(lines),
-        is_large_enough=record is not None and record.value_minor >= campaign.minimum_minor,
+        is_large_enough=record is not None and is_large_enough(campaign, record.value_minor, record.currency),
         is_same_currency=record is not None and record.currency == around.live.currency,
     )
     return Case(facts=facts, lines=lines, counts_opens=conf().count_opens and told.allows_opens)
+
+
+def is_large_enough(campaign: Campaign, value_minor: int, currency: str) -> bool:
+    """Tell whether a cart of this value is one that the campaign is about."""
+    return rules.is_large_enough(
+        value_minor,
+        currency,
+        own=settings.PRICING.currency,
+        minimum_minor=campaign.minimum_minor,
+        others=campaign.other_minimums,
+    )
 
 
 def _sellable_lines(record: RecordedCart, around: Around, *, bought: Collection[str]) -> tuple[ReminderLine, ...]:

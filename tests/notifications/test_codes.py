@@ -7,15 +7,22 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 from pytest_django import Settings
 
-from notifications import services
-from notifications.models import Abandonment, Campaign, DiscountGrant, Message, RateBucket, Step, Variant
+from cart import idle
+from cart.types import CartLine
+from notifications import rules, services
+from notifications.models import Abandonment, Campaign, DiscountGrant, Message, RateBucket, SkipCount, Step, Variant
 from notifications.rules import breakers
-from notifications.services import limiting
+from notifications.services import granting, limiting
+from notifications.services.judging import Case
+from notifications.types import ReminderLine
 from pricing import selectors as pricing
 from pricing.models import DiscountCode
+from shop.catalog.selectors import get_card
 from shop.core import clock
+from shop.core.money import Money
 from tests.checkout.helpers import make_sku
 from tests.notifications.carts import leave_cart, make_campaign, make_customer, run, the_mail, the_message
 from tests.notifications.helpers import mail_server
@@ -64,6 +71,54 @@ def test_a_smaller_cart_gets_the_mail_without_a_code() -> None:
     assert run() == 1
     assert code_of_mail() == ""
     assert not DiscountGrant.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "currency", "expected"),
+    [
+        (2_400, "GBP", True),
+        (2_399, "GBP", False),
+        (3_000, "EUR", True),
+        (2_999, "EUR", False),
+        (9_999, "USD", False),
+    ],
+)
+def test_a_minimum_counts_in_the_currency_that_it_is_named_for(value: int, currency: str, *, expected: bool) -> None:
+    about = {"own": "GBP", "others": "JPY:5000, EUR:3000"}
+    assert rules.is_large_enough(value, currency, minimum_minor=2_400, **about) is expected
+    assert rules.is_large_enough(1, currency, minimum_minor=0, **about)
+
+
+def leave_euros(unit_price: int) -> None:
+    """Let a customer have left one MUG at a price in euros."""
+    at = clock.now() - timedelta(hours=2)
+    line = CartLine("MUG", 1, Money(unit_price, "EUR"), at)
+    assert idle.put_idle_record(user_id=make_customer().pk, lines=[line], last_activity_at=at, currency="EUR")
+
+
+def test_a_cart_in_another_currency_is_found_and_gets_its_code_by_the_minimum_of_that_currency() -> None:
+    make_sku()
+    campaign = with_code(minimum=2_400)
+    Campaign.objects.update(minimum_minor=1_000, other_minimums="EUR:3000")
+    leave_euros(2_999)
+    leave_euros(3_000)
+    assert services.detect(now=clock.now()) == 1
+    assert SkipCount.objects.get(campaign=campaign).reason == "below_minimum"
+
+    message = Message.objects.select_related("step", "abandonment").get(kind="recovery")
+    event, now = Abandonment.objects.get(), clock.now()
+    line = ReminderLine(get_card(sku_id="MUG"), 1, Money(3_000, "EUR"), None)
+    case = Case(facts=rules.Facts(now=now), lines=(line,))
+    assert granting.grant(message=message, event=event, case=case, now=now) is None, "none is named in euros"
+    assert message.step is not None
+    message.step.code_other_minimums = "EUR:3000"
+    assert granting.grant(message=message, event=event, case=case, now=now) is not None
+
+
+@pytest.mark.parametrize("text", ["EUR", "EUR:1,EUR:2", "eur:5", "EUR:-5", "EUR:6000;JPY:1"])
+def test_minimums_that_are_not_well_formed_are_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        Campaign(slug="x", name="x", other_minimums=text).clean_fields()
 
 
 def test_abandoning_again_brings_no_second_code_for_a_while() -> None:
