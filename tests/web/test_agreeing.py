@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from inventory.models import Reservation
+from pricing import services as pricing
 from pricing.models import Promotion
-from shop.checkout.models import Order
+from pricing.types import ReductionKind
+from shop.checkout.models import Checkout, Order
+from shop.core import clock
 from tests.api.test_codes import make_code
 from tests.web.helpers import sell, set_price, shopper_with, to_review
 from tests.web.shopper import Shopper
@@ -78,3 +84,27 @@ def test_a_total_without_a_changed_line_says_what_can_have_changed(shopper: Shop
     assert page.status_code == 409
     assert "<h1>The total has changed</h1>" in page.content.decode()
     assert "Your cart or its discounts have changed" in page.content.decode()
+
+
+def test_a_sale_that_ended_with_the_price_lock_is_named_and_what_is_reserved_told(shopper: Shopper) -> None:
+    now = clock.now()
+    sale = pricing.NewPromotion(
+        name="Flash sale", kind=ReductionKind.PERCENT, value=20, valid_from=now - timedelta(hours=1)
+    )
+    pricing.add_promotion(promotion=sale)
+    to_review(shopper)
+    Promotion.objects.update(valid_until=now)
+    Checkout.objects.update(lock_expires_at=now)
+
+    shopper.press("Pay £12.00")
+
+    assert shopper.title.startswith("The total has changed")
+    assert shopper.sees("Nothing is charged yet.")
+    assert shopper.sees("“Flash sale” no longer applies.")
+    assert not shopper.sees("Your cart or its discounts have changed")
+    Reservation.objects.update(expires_at=now)
+    shopper.open(f"/checkout/{Checkout.objects.get().pk}/review/").press("Reserve again")
+    assert shopper.sees("Nothing is reserved or charged yet.")
+    assert shopper.sees("“Flash sale” no longer applies.")
+    shopper.press("Continue at £15.00")
+    assert shopper.sees("Total £15.00")

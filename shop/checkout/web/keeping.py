@@ -11,7 +11,15 @@ from inventory.errors import InsufficientStockError, RenewalLimitError, Reservat
 from shop.checkout import services
 from shop.checkout.errors import AddressLimitError, LineUnavailableError, PriceChangedError
 from shop.checkout.web import forms
-from shop.checkout.web.base import STEPS, CheckoutPageView, keep_draft, require_principal, step_url, stop_url
+from shop.checkout.web.base import (
+    STEPS,
+    CheckoutPageView,
+    checkout_of,
+    keep_draft,
+    require_principal,
+    step_url,
+    stop_url,
+)
 from shop.checkout.web.starting import ask_agreement, read_amount
 from shop.core import clock
 from shop.core.errors import Refusal
@@ -70,7 +78,8 @@ class ReserveView(CheckoutPageView):
                 network_address=network_address(request),
             )
         except PriceChangedError as refusal:
-            return ask_agreement(request, refusal, back=step_url(_step(request), checkout_id))
+            _, seen = checkout_of(request, checkout_id)
+            return ask_agreement(request, refusal, back=step_url(_step(request), checkout_id), seen=seen)
         except (AddressLimitError, InsufficientStockError, LineUnavailableError) as refusal:
             return see_other(stop_url(refusal.code))
         return _back(request, checkout_id, "reserved")

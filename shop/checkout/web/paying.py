@@ -74,7 +74,7 @@ class PayView(CheckoutPageView):
         except tuple(_LEADS_TO) as refusal:
             return see_other(step_url(_LEADS_TO[type(refusal)], checkout_id))
         except PriceChangedError as refusal:
-            return ask_agreement(request, refusal, back=step_url("review", checkout_id), seen=checkout.lines)
+            return ask_agreement(request, refusal, back=step_url("review", checkout_id), seen=checkout)
         except CodeUsedUpError:
             return _ask_without_code(request, principal, checkout_id)
         except (InsufficientStockError, LineUnavailableError, GatewayUnavailableError, BusyError) as refusal:

@@ -13,6 +13,7 @@ from cart import identity
 from cart.errors import CartsUnavailableError
 from cart.wording import code_off_words
 from inventory.errors import InsufficientStockError
+from inventory.types import ReservationState
 from pricing.types import PriceQuote
 from shop.catalog import selectors as catalog
 from shop.checkout import selectors, services
@@ -24,7 +25,7 @@ from shop.checkout.errors import (
     ReservationLimitError,
     UnitsLimitError,
 )
-from shop.checkout.types import CheckoutLine
+from shop.checkout.types import CheckoutLine, CheckoutView
 from shop.checkout.web.base import CheckoutPageView, find_principal, first_step, stop_url
 from shop.core import clock, limits
 from shop.core.http import network_address
@@ -57,23 +58,32 @@ class LineChange:
 
 
 def ask_agreement(
-    request: HttpRequest, refusal: PriceChangedError, *, back: str, seen: Sequence[CheckoutLine] = ()
+    request: HttpRequest, refusal: PriceChangedError, *, back: str, seen: CheckoutView | None = None
 ) -> HttpResponse:
     """Show what changed, line by line, with “Continue at …”. Nothing was charged.
 
-    `seen` are the lines of the checkout that was about to be paid, which are reserved; none: nothing was reserved.
+    `seen` is the checkout as the shopper saw it; none: it has not begun, and nothing is reserved.
     """
     codes_off = [code_off_words(off) for off in refusal.quote.codes_off]
     context = {
         "quote": refusal.quote,
         "changes": refusal.changes,
-        "line_changes": _line_changes(refusal.quote, seen) if seen else (),
+        "line_changes": _line_changes(refusal.quote, seen.lines) if seen else (),
+        "over": _promotions_over(refusal.quote, seen) if seen else (),
         "codes_off": codes_off,
         "back": back,
-        "is_reserved": bool(seen),
+        "is_reserved": seen is not None and seen.reservation_state is ReservationState.SOFT,
         "is_other_currency": any(change.was.currency != change.now.currency for change in refusal.changes),
     }
     return render(request, "checkout/agree.html", context, status=409)
+
+
+def _promotions_over(quote: PriceQuote, seen: CheckoutView) -> tuple[str, ...]:
+    """Name the promotions that took something off before and do not any more; of codes the quote itself tells."""
+    left = {discount.promotion_id for discount in quote.discounts}
+    return tuple(
+        discount.name for discount in seen.discounts if discount.code_id is None and discount.promotion_id not in left
+    )
 
 
 def _line_changes(quote: PriceQuote, seen: Sequence[CheckoutLine]) -> tuple[LineChange, ...]:
