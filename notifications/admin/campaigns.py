@@ -22,6 +22,7 @@ from notifications.admin import figures
 from notifications.admin.messages import mail_policy
 from notifications.conf import conf
 from notifications.models import Abandonment, Campaign, Step, Variant
+from notifications.rules import looks
 from notifications.services import explaining
 from notifications.services.explaining import Explanation
 from notifications.types import CampaignState
@@ -146,6 +147,7 @@ class CampaignAdmin(QuickListAdmin):
                 "rows": [figures.row(arm, found.currency) for arm in found.arms],
                 "looks": figures.looks_of(found),
                 "chart": chart,
+                "over_looks": charts.over_looks(found.looks, looks.sizes(found.planned_n)) if found.looks else None,
                 "axis_y": chart.height - 15,
                 "click_days": conf().click_days,
                 "counts_opens": conf().count_opens,

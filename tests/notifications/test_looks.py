@@ -11,7 +11,7 @@ from statistics import NormalDist, mean, stdev
 import pytest
 from django.test import Client
 
-from notifications import comparing, reporting, services
+from notifications import charts, comparing, reporting, services
 from notifications.models import Abandonment, Campaign, Step, Variant
 from notifications.rules import bootstrap, breakers, looks
 from notifications.rules.looks import Finding, Look
@@ -144,6 +144,16 @@ def _campaign(planned: int) -> Campaign:
     Campaign.objects.filter(pk=campaign.pk).update(planned_n=planned)
     campaign.refresh_from_db()
     return campaign
+
+
+def test_the_chart_shows_the_looks_between_their_bounds() -> None:
+    chart = charts.over_looks([look(1, 0.13), look(2, 0.16)], looks.sizes(2_239))
+    assert [label for _, _, label in chart.dots] == ["+2.70", "+4.99"]
+    assert [label for _, label in chart.marks] == ["560", "1120", "1680", "2239"]
+    first, second = (y for _, y, _ in chart.dots)
+    bounds = [float(point.split(",")[1]) for point in chart.upper.split()]
+    assert bounds[0] < first < chart.middle, "within its bound: below the line"
+    assert 0 < second < bounds[1], "beyond its bound: above the line, and still in the drawing"
 
 
 @pytest.mark.django_db
