@@ -46,11 +46,6 @@ def filled(visit: Open) -> Visitor:
     return visitor
 
 
-def told_later(visitor: Visitor) -> None:
-    """Let pass that the page jumped: what the shop tells of a drawn cart, or that it tells nothing, is put above it."""
-    visitor.shifts.clear()
-
-
 def test_a_guest_adds_changes_and_returns_and_the_server_keeps_nothing(visit: Open, cart_redis: redis.Redis) -> None:
     sell("MUG", "Enamel mug", price=1_400, on_hand=40)
     visitor = visit()
@@ -102,16 +97,18 @@ def test_what_changed_is_said_until_it_was_read(visit: Open) -> None:
     expect(page.get_by_role("heading", name="3 things changed since your last visit")).to_be_visible()
     expect(page.locator("#line-MUG")).to_contain_text("Price up £2.00. It was £14.00")
     expect(page.locator("#blocked")).to_contain_text("Linen towel; Cork trivet")
+    expect(page.locator("#digest-list")).to_be_hidden()
+    page.locator("#digest summary").click()
+    expect(page.locator("#digest-list")).to_contain_text("Cork trivet is no longer sold. It is not in your total.")
     look(visitor, "client cart with everything wrong")
     page.get_by_role("button", name="Change to 2").click()
     page.get_by_role("button", name="Got it").click()
-    expect(page.locator("#notices")).to_be_empty()
+    expect(page.locator("#checked")).to_have_text("Prices and stock are those of now.")
     expect(page.locator("#line-TRIVET")).to_have_count(0)
     page.reload()
     expect(page.locator("#line-MUG")).to_contain_text("It was £14.00")
     expect(page.locator("#sum-total")).to_have_text("£60.00")
-    expect(page.locator("#notices")).to_be_empty()
-    told_later(visitor)
+    expect(page.locator("#checked")).to_have_text("Prices and stock are those of now.")
 
 
 def test_remove_undo_save_and_move(visit: Open) -> None:
@@ -160,7 +157,6 @@ def test_when_prices_cannot_be_had_the_rows_stay(visit: Open) -> None:
     page.unroute("**/api/v1/skus*")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("#sum-total")).to_have_text("£45.00")
-    told_later(visitor)
 
 
 def test_checkout_hands_the_cart_over_and_a_lost_answer_costs_nothing(visit: Open) -> None:
@@ -230,4 +226,3 @@ def test_whatever_somebody_writes_into_the_storage_the_shops_prices_and_limits_s
     visitor.add("/p/enamel-mug/")
     page.goto(f"{visitor.url}/cart/")
     expect(page.locator("#sum-total")).to_have_text("£14.00")
-    told_later(visitor)

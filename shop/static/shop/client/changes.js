@@ -82,7 +82,8 @@ const acknowledge = (told) => {
 };
 const act = (what, sku, isSaved, pressed) => {
   if (pressed.hasAttribute("aria-disabled")) return undefined;
-  const quantity = read("cart").find((one) => one.sku_id === sku)?.quantity + { plus: 1, minus: -1 }[what];
+  const line = read("cart").find((one) => one.sku_id === sku);
+  const quantity = line && { plus: line.quantity + 1, minus: line.quantity - 1, fix: thereOf(line) }[what];
   if (quantity > 0) return store(sku, quantity);
   return leave(sku, isSaved ? "cart_saved" : "cart", { save: "saved", move: "moved" }[what] || "removed");
 };

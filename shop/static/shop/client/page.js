@@ -18,39 +18,29 @@ const list = (ul, key, isSaved) => {
   }
   return [lines, drawn.length];
 };
+// One line above the rows says how it stands; its room is there before that is known, and its list opens when asked.
+let told = [];
 const notices = (lines) => {
-  const box = byId("notices");
   const acked = new Set(kept("cart_ack"));
-  const told = lines.flatMap((line) => {
-    const price = isSold(line) && priceWords(line, false);
-    return [stockWords(line, false), price].filter((one) => one?.id && !acked.has(one.id)).map((one) => ({ ...one, line }));
-  });
   const damaged = kept("cart_damaged");
-  const shown = [];
-  if (isLost) {
-    const lost = make("div", "notice bad inline");
-    lost.append(make("p", "", words.failed), button(words.again, load));
-    shown.push(lost);
-  }
-  if (told.length || damaged.length) {
-    const section = make("section", "notice warn");
-    section.setAttribute("aria-labelledby", "digest-heading");
-    const number = told.length + (damaged.length ? 1 : 0);
-    const heading = make("h2", "", say(number === 1 ? words.oneChanged : words.changed, { count: number }));
-    heading.id = "digest-heading";
-    const ul = make("ul", "");
-    if (damaged.length) ul.append(make("li", "", say(words.damaged, { names: damaged.map((name) => name || words.unknown).join(", ") })));
-    for (const one of told) {
-      const li = make("li", "");
-      const a = make("a", "", (one.text.startsWith(titleOf(one.line)) ? "" : `${titleOf(one.line)}: `) + one.text);
-      a.href = `#line-${safe(one.line.sku_id)}`;
-      li.append(a);
-      ul.append(li);
-    }
-    section.append(heading, ul, button(words.gotIt, () => acknowledge(told)));
-    shown.push(section);
-  }
-  box.replaceChildren(...shown);
+  told = lines.flatMap((line) => [stockWords(line, false), priceWords(line)]
+    .filter((one) => one?.id && !acked.has(one.id)).map((one) => ({ ...one, line })));
+  const isTold = told.length > 0 && !isLost;
+  byId("damaged").hidden = !damaged.length;
+  byId("damaged-names").textContent = say(words.damaged, { names: damaged.map((name) => name || words.unknown).join(", ") });
+  byId("standing").hidden = !lines.length && !isLost;
+  byId("standing").className = `room ${isLost ? "notice bad" : isTold ? "notice warn" : "quiet"}`;
+  byId("checked").textContent = isTold ? "" : isLost ? words.failed : skus ? words.checked : words.checking;
+  byId("again").hidden = !isLost;
+  byId("digest").hidden = byId("got-it").hidden = !isTold;
+  byId("digest-heading").textContent = say(told.length === 1 ? words.oneChanged : words.changed, { count: told.length });
+  byId("digest-list").replaceChildren(...told.map((one) => {
+    const li = document.createElement("li");
+    const title = titleOf(one.line);
+    const textContent = (one.text.startsWith(title) ? "" : `${title}: `) + one.text;
+    li.append(Object.assign(document.createElement("a"), { textContent, href: `#line-${safe(one.line.sku_id)}` }));
+    return li;
+  }));
 };
 const render = () => {
   const [lines, shown] = list(byId("lines"), "cart", false);
@@ -86,6 +76,9 @@ const load = async () => {
   }
   render();
 };
+byId("again").addEventListener("click", load);
+byId("got-it").addEventListener("click", () => acknowledge(told));
+byId("understood").addEventListener("click", () => acknowledge([]));
 byId("go").addEventListener("submit", async (event) => {
   event.preventDefault();
   try {

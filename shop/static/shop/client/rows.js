@@ -20,13 +20,13 @@ const priceOf = (line) => skus?.get(line.sku_id)?.price?.amount ?? null;
 const isSold = (line) => !skus || priceOf(line) !== null;
 const thereOf = (line) => (skus ? skus.get(line.sku_id)?.availability?.buyable ?? 0 : MOST);
 const total = (lines) => lines.reduce((sum, line) => sum + (priceOf(line) ?? 0) * line.quantity, 0);
-const priceWords = (line, isSaved) => {
+const priceWords = (line) => {
   const now = priceOf(line);
   const was = line.price_at_add;
-  if (now === null || was === null || now === was) return null;
+  if (!isSold(line) || now === null || was === null || now === was) return null;
   const [way, kind] = now > was ? ["up", "warn"] : ["down", "good"];
-  const text = say(words[isSaved ? `saved_${way}` : way], { difference: money(Math.abs(now - was)), was: money(was), now: money(now) });
-  return { kind, id: `price_${way}:${now}:${line.sku_id}`, text };
+  const facts_ = { difference: money(Math.abs(now - was)), was: money(was), now: money(now) };
+  return { kind, id: `price_${way}:${now}:${line.sku_id}`, text: say(words[way], facts_), brief: say(words[`brief_${way}`], facts_) };
 };
 const stockWords = (line, isSaved) => {
   if (!skus) return null;
@@ -39,12 +39,6 @@ const stockWords = (line, isSaved) => {
   return { id: `short:${there}:${line.sku_id}`, text, fix: there };
 };
 
-const make = (tag, className, textContent = "") => Object.assign(document.createElement(tag), { className, textContent });
-const button = (text, act) => {
-  const made = Object.assign(make("button", "btn", text), { type: "button" });
-  made.addEventListener("click", act);
-  return made;
-};
 const label = (one, text) => one.setAttribute("aria-label", text);
 
 const shape = (line, isSaved) => {
@@ -52,14 +46,9 @@ const shape = (line, isSaved) => {
   const id = safe(line.sku_id);
   li.id = `${isSaved ? "saved" : "line"}-${id}`;
   li.dataset.sku = line.sku_id;
+  for (const one of li.querySelectorAll(isSaved ? ".qty,[data-do=save],[data-do=fix]" : "[data-do=move]")) one.remove();
   const input = li.querySelector("input");
-  if (isSaved) {
-    li.querySelector(".qty").remove();
-    li.querySelector("[data-do=save]").remove();
-  } else {
-    li.querySelector("[data-do=move]").remove();
-    input.id = `quantity-${id}`;
-  }
+  if (input) input.id = `quantity-${id}`;
   for (const one of li.querySelectorAll("[data-do]")) {
     one.id = `${one.dataset.do}-${isSaved ? "saved-" : ""}${id}`;
     one.addEventListener("click", () => act(one.dataset.do, line.sku_id, isSaved, one));
@@ -79,26 +68,30 @@ const shape = (line, isSaved) => {
   });
   return li;
 };
+// What the shop tells later goes where there is room from the start: no row grows when prices and stock come.
 const fill = (li, line, isSaved) => {
   const at = (what) => li.querySelector(what);
   const does = (name) => at(`[data-do=${name}]`);
+  const id = safe(line.sku_id);
   const title = titleOf(line);
   const sku = skus?.get(line.sku_id);
   const price = priceOf(line);
   const there = thereOf(line);
-  const flags = at(".flags");
-  const flag = (kind, text, id) => {
-    const made = make("p", kind, text);
-    if (id) made.id = `${id}-${safe(line.sku_id)}`;
-    flags.append(made);
-    return made;
-  };
-  flags.replaceChildren();
+  const stock = stockWords(line, isSaved);
+  const changed = priceWords(line);
+  const isFull = !isSaved && isSold(line) && there >= line.quantity && line.quantity >= Math.min(MOST, there);
   const link = at("h3 a");
   link.textContent = title;
   link.href = sku?.url || "/";
-  if (sku?.image) at(".ph")?.replaceWith(Object.assign(make("img", ""), { src: sku.image, alt: "", width: 96, height: 96 }));
-  at(".each").textContent = price === null ? "\u00a0" : say(words.each, { price: money(price) });
+  if (sku?.image) at(".ph")?.replaceWith(Object.assign(document.createElement("img"), { src: sku.image, alt: "", width: 96, height: 96 }));
+  const told = at(".told");
+  told.id = `told-${isSaved ? "saved-" : ""}${id}`;
+  told.dataset.kind = stock ? "warn" : changed?.kind || "";
+  told.textContent = stock ? stock.text : price === null ? "" : [
+    say(words.each, { price: money(price) }),
+    changed?.brief,
+    isFull && say(line.quantity >= MOST ? words.most : words.left, { count: Math.min(MOST, there) }),
+  ].filter(Boolean).join(" · ");
   at(".sum").textContent = price === null ? "\u00a0" : money(isSaved ? price : price * line.quantity);
   if (isSaved) {
     at(".count").hidden = false;
@@ -106,37 +99,34 @@ const fill = (li, line, isSaved) => {
     does("move").hidden = !isSold(line) || there <= 0;
     label(does("move"), say(words.move, { title }));
     label(does("remove"), say(words.unsave, { title }));
-  } else {
-    const input = at("input");
-    const plus = does("plus");
-    const error = wrong.get(line.sku_id);
-    at(".qty").hidden = does("save").hidden = !isSold(line);
-    for (const one of [at(".qty"), input]) label(one, say(words.quantity, { title }));
-    for (const name of ["minus", "plus", "save", "remove"]) label(does(name), say(words[name], { title }));
-    for (const one of [input, plus]) for (const name of ["invalid", "disabled", "describedby"]) one.removeAttribute(`aria-${name}`);
-    const described = (one, state, text) => {
-      one.setAttribute(state, "true");
-      one.setAttribute("aria-describedby", text.id);
-    };
-    if (error) described(input, "aria-invalid", flag("err", error, "error"));
-    else input.value = line.quantity;
-    const most = Math.min(MOST, there);
-    if (isSold(line) && line.quantity >= most && there >= line.quantity) described(plus, "aria-disabled", flag("flag", say(line.quantity >= MOST ? words.most : words.left, { count: most }), "limit"));
+    return;
   }
-  const stock = stockWords(line, isSaved);
-  if (stock) {
-    const told = flag("flag warn", stock.text);
-    if (stock.fix) told.append(button(say(words.fix, { count: stock.fix }), () => store(line.sku_id, stock.fix)));
-  }
-  const changed = isSold(line) && priceWords(line, isSaved);
-  if (changed) flag(`flag ${changed.kind}`, changed.text);
+  const input = at("input");
+  const plus = does("plus");
+  const error = wrong.get(line.sku_id);
+  at(".qty").hidden = does("save").hidden = !isSold(line);
+  for (const one of [at(".qty"), input]) label(one, say(words.quantity, { title }));
+  for (const name of ["minus", "plus", "save", "remove"]) label(does(name), say(words[name], { title }));
+  for (const one of [input, plus]) for (const name of ["invalid", "disabled", "describedby"]) one.removeAttribute(`aria-${name}`);
+  const described = (one, state, by) => {
+    one.setAttribute(state, "true");
+    one.setAttribute("aria-describedby", by);
+  };
+  at(".err").textContent = error || "";
+  at(".err").id = `error-${id}`;
+  if (error) described(input, "aria-invalid", `error-${id}`);
+  else input.value = line.quantity;
+  if (isFull) described(plus, "aria-disabled", told.id);
+  does("fix").hidden = !stock?.fix;
+  does("fix").textContent = say(words.fix, { count: there });
 };
 const undoRow = (one) => {
-  const li = make("li", "gone");
+  const li = byId("gone").content.firstElementChild.cloneNode(true);
   const what = say(words[one.how], one);
-  const undo = button(words.undo, () => bringBack(one));
+  const undo = li.lastElementChild;
+  li.firstElementChild.textContent = what;
   undo.id = `undo-${one.at}`;
   label(undo, say(words.undoWhat, { what }));
-  li.append(make("span", "", what), undo);
+  undo.addEventListener("click", () => bringBack(one));
   return li;
 };
