@@ -278,7 +278,9 @@ def test_fifty_guests_at_once_each_see_their_own_cart(edge: int) -> None:
 
 
 @pytest.mark.fault
-def test_nginx_logs_no_secret_of_a_path_and_leaves_the_size_of_bodies_to_the_shop(edge: int, tmp_path: Path) -> None:
+def test_nginx_logs_no_secret_tells_nobody_how_the_shop_does_and_leaves_sizes_to_the_shop(
+    edge: int, tmp_path: Path
+) -> None:
     token = "Zq" * 17
 
     def ask(method: str, path: str, body: str = "", kind: str = "application/json") -> tuple[int, str]:
@@ -293,6 +295,7 @@ def test_nginx_logs_no_secret_of_a_path_and_leaves_the_size_of_bodies_to_the_sho
     for prefix in behind.split():
         ask("GET", f"/{prefix}/{token}/?q={token}")
     ask("GET", f"/?q={token}")
+    assert [ask("GET", path)[0] for path in ("/livez", "/readyz", "/metrics")] == [200, 404, 404]
     large = ask("POST", "/api/v1/cart/items", "x" * 70_000)
     assert large == (413, "application/problem+json")
     # A table of staff's: whoever is signed in may send one of a megabyte.

@@ -43,7 +43,7 @@ def manage(environment: dict[str, str], *arguments: str) -> subprocess.Completed
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
 
 
@@ -63,18 +63,24 @@ def test_a_proxy_whose_address_would_be_everybodys_is_warned_of() -> None:
 
 def test_a_web_process_without_static_files_does_not_start(tmp_path: Path) -> None:
     bare = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    start = [sys.executable, "-c", "import shop.wsgi"]
-    root = {"STATIC_ROOT": str(tmp_path)}
 
-    done = subprocess.run(
-        start, cwd=ROOT, env={**bare, **PRODUCTION, **root}, capture_output=True, text=True, check=False, timeout=60
-    )
-    assert "No static files are in STATIC_ROOT: run `manage.py collectstatic --noinput` first." in done.stderr
+    def start() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", "import shop.wsgi"],
+            cwd=ROOT,
+            env={**bare, **PRODUCTION, "STATIC_ROOT": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+        )
 
-    assert manage({**PRODUCTION, **root}, "collectstatic", "--noinput").returncode == 0
-    done = subprocess.run(
-        start, cwd=ROOT, env={**bare, **PRODUCTION, **root}, capture_output=True, text=True, check=False, timeout=60
+    assert "No static files are in STATIC_ROOT: run `manage.py collectstatic --noinput` first." in start().stderr
+    # What collecting leaves; doing so here would compress them all.
+    (tmp_path / "staticfiles.json").write_text(
+        '{"paths": {"a.css": "a.0123456789ab.css"}, "version": "1.1", "hash": ""}'
     )
+    done = start()
     assert (done.returncode, done.stderr) == (0, "")
 
 
