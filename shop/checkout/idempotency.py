@@ -82,9 +82,8 @@ def run(
 
     The claim commits before the effect begins. A refusal that `effect` raises is not stored: the key is free again, so
     that the same request may succeed later. If the worker dies, the lease runs out and a repeat runs the effect again;
-    each effect therefore finds what it did before (an open checkout by its owner, a payment by its key); only a renewal
-    of a reservation is counted again. The attempt's number fences a worker that was only slow: it may no longer write
-    its answer.
+    each effect therefore finds what it did before (an open checkout by its owner, a payment or a renewal by its key).
+    The attempt's number fences a worker that was only slow: it may no longer write its answer.
 
     :raises IdempotencyKeyReusedError: if the key was used for another body.
     :raises IdempotencyInProgressError: if the first request is still running, or this one was overtaken.

@@ -11,6 +11,7 @@ import pytest
 from pytest_django import Settings
 
 from cart.types import CartRef
+from inventory.models import Reservation
 from shop.checkout import services
 from shop.checkout.models import Checkout, FakeCharge, IdempotencyRecord, Order, Payment, WebhookEvent
 from shop.checkout.types import CheckoutView
@@ -185,6 +186,41 @@ def test_a_keyed_start_whose_worker_was_killed_is_repeated_with_one_checkout_and
     assert again.headers.get("Idempotent-Replayed") == ("true" if where == "stored" else None)
     assert (replayed.json(), replayed.headers["Idempotent-Replayed"]) == (again.json(), "true")
     assert counters() == (50, 2)
+
+
+@WHERE
+def test_a_keyed_renewal_whose_worker_was_killed_is_repeated_and_adds_its_time_once(
+    run_process: RunProcess, where: str
+) -> None:
+    make_sku()
+    token = new_token()
+    _, view = ready(CartRef("g", hash_token(token)))
+    path = f"checkouts/{view.checkout_id}/reservation-renewals"
+    ask_and_die(run_process, where, "renew", f"/api/v1/{path}", token, {})
+    assert Reservation.objects.get().renewals == (0 if where == "claimed" else 1)
+
+    api = Api(cart_session=token)
+    if where != "stored":
+        IdempotencyRecord.objects.update(lease_until=later(-1))  # the dead worker's lease runs out
+    again = api("POST", path, {}, key="one-intent")
+    another = api("POST", path, {}, key="another")
+
+    left = view.renewals_left
+    assert [answer.json()["reservation"]["renewals_left"] for answer in (again, another)] == [left - 1, left - 2]
+
+
+def test_twin_a_renewal_that_forgets_its_key_adds_its_time_again(run_process: RunProcess) -> None:
+    make_sku()
+    token = new_token()
+    _, view = ready(CartRef("g", hash_token(token)))
+    path = f"checkouts/{view.checkout_id}/reservation-renewals"
+    ask_and_die(run_process, "done", "renew", f"/api/v1/{path}", token, {})
+
+    Checkout.objects.update(renewal_key="")
+    IdempotencyRecord.objects.update(lease_until=later(-1))
+    Api(cart_session=token)("POST", path, {}, key="one-intent")
+
+    assert Reservation.objects.get().renewals == 2
 
 
 @WHERE

@@ -135,7 +135,7 @@ class RenewalView(CheckoutApiView):
             principal,
             key,
             {},
-            lambda: _checkout(services.renew(checkout_id=checkout_id, principal=principal, now=clock.now())),
+            lambda: _checkout(services.renew(checkout_id=checkout_id, principal=principal, now=clock.now(), key=key)),
         )
 
 

@@ -38,6 +38,7 @@ class Checkout(models.Model):
     """Discount codes that were in the cart when it was quoted."""
     lock_expires_at = models.DateTimeField(_("prices fixed until"))
     reservation_id = models.CharField(_("reservation"), max_length=40, blank=True)
+    renewal_key = models.CharField(_("key of the last renewal"), max_length=255, blank=True, default="", db_default="")
     cart_version = models.BigIntegerField(_("cart version"))
     cart_content_version = models.BigIntegerField(_("cart content version"))
     email = models.CharField(_("mail address"), max_length=254, blank=True)

@@ -19,7 +19,7 @@ from shop.checkout.services import rows
 from shop.checkout.services.agreeing import note_requoted
 from shop.checkout.services.quoting import freeze, requote
 from shop.checkout.types import CheckoutState, CheckoutView, Principal
-from shop.core.db import retrying
+from shop.core.db import prepared, retrying
 from shop.core.money import Money
 
 
@@ -68,8 +68,18 @@ def reserve_again(
     return selectors.get_checkout(checkout_id=checkout_id, principal=principal, now=now)
 
 
-def renew(*, checkout_id: str, principal: Principal, now: datetime) -> CheckoutView:
+# A key that was there is of a request whose worker died, or lost its answer, after it had renewed.
+_NOTE_RENEWAL = """
+UPDATE checkout_checkout SET renewal_key = %(key)s
+ WHERE checkout_id = %(checkout_id)s AND state = 'open' AND renewal_key <> %(key)s
+RETURNING checkout_id
+"""
+
+
+def renew(*, checkout_id: str, principal: Principal, now: datetime, key: str = "") -> CheckoutView:
     """Add ten minutes to a live reservation. Touching the cart or the checkout never does.
+
+    The last request's `key`, if it has one, is kept: repeated, it adds nothing.
 
     :raises CheckoutUnknownError: if there is no such checkout, or it is another's.
     :raises CheckoutCancelledError: if it is over.
@@ -81,8 +91,16 @@ def renew(*, checkout_id: str, principal: Principal, now: datetime) -> CheckoutV
     rows.require_open(row)
     if not row.reservation_id:
         raise ReservationExpiredError
-    try:
+
+    @retrying
+    def write() -> None:
+        if key and not prepared(_NOTE_RENEWAL, {"checkout_id": checkout_id, "key": key}):
+            rows.require_open(rows.read(checkout_id=checkout_id, principal=principal))
+            return
         inventory.renew(reservation_id=row.reservation_id)
+
+    try:
+        write()
     except ReservationUnknownError as error:  # one that ended long ago is deleted
         raise ReservationExpiredError from error
     return selectors.get_checkout(checkout_id=checkout_id, principal=principal, now=now)
