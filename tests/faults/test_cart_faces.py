@@ -11,6 +11,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from cart import identity, recorder, services
+from cart.offers import Offers
 from cart.types import CartRef
 from shop.catalog.models import Sku
 from shop.checkout.models import Order
@@ -96,6 +97,19 @@ def test_a_sku_that_goes_while_in_a_cart_is_named_not_counted_and_stops_checkout
     assert [(one["kind"], one["sku_id"]) for one in body["notices"]] == [("discontinued", "LAMP")]
     refused = assert_problem(api("POST", "checkouts", {}, key=True, If_Match="*"), 409, "line_unavailable")
     assert [error["pointer"] for error in refused["errors"]] == ["/items/LAMP"]
+
+
+def test_a_sku_that_nobody_looks_up_again_would_be_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The twin: whatever has a price is taken for sold."""
+    monkeypatch.setattr(Offers, "is_sold", lambda offers, sku_id: sku_id in offers.prices)
+    sell("MUG", "Enamel mug", price=1_400)
+    sell("LAMP", "Desk lamp", price=3_000)
+    shopper = shopper_with("MUG", "LAMP")
+    stop_selling("LAMP")
+
+    shopper.open("/cart/")
+    assert not shopper.sees("Desk lamp is no longer sold.")
+    assert shopper.sees("£44.00")
 
 
 # ---------------------------------------------------------------- cookies that are none

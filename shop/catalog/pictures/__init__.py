@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import resvg_py
 from django.utils.text import slugify
 
 from shop.catalog.errors import PictureUnknownError
@@ -50,6 +49,8 @@ def draw_bitmap(name: str) -> bytes:
 
     :raises PictureUnknownError: if no product's picture could have this name.
     """
+    import resvg_py  # noqa: PLC0415 - a megabyte that only pictures in mails need
+
     return bytes(
         resvg_py.svg_to_bytes(svg_string=draw(name), width=BITMAP_PIXELS, height=BITMAP_PIXELS, skip_system_fonts=True)
     )
