@@ -36,6 +36,7 @@ SELECT f.variant_id, f.is_holdout, count(*), count(*) FILTER (WHERE f.enrolled_a
 
 _COUNTED = {
     "clicked": TouchKind.CLICK.value,
+    "scanned": TouchKind.SCAN.value,
     "restored": TouchKind.RESTORE.value,
     "opened": TouchKind.OPEN.value,
     "machine_opened": TouchKind.MACHINE_OPEN.value,
@@ -68,6 +69,8 @@ class Arm:
     """How much more a customer spent than one of the hold-out, in minor units of the report's currency."""
     states: tuple[tuple[str, int], ...] = ()
     clicked: int = 0
+    scanned: int = 0
+    """Mails whose link was followed by a program that says so."""
     restored: int = 0
     delivered: int = 0
     """Mails of which the provider told that they arrived; without a provider nobody tells."""

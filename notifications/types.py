@@ -90,6 +90,8 @@ class TouchKind(StrEnum):
     """What somebody did who came by a mail's link."""
 
     CLICK = "click"
+    SCAN = "scan"
+    """The link was followed, but by a program that says so: nothing of its reader, and no order is given to it."""
     RESTORE = "restore"
     OPEN = "open"
     MACHINE_OPEN = "open_bot"

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from cart import identity
 from cart.types import CartChange, CartRef
-from notifications import services
+from notifications import rules, services
 from notifications.errors import LinkUnknownError
 from notifications.links import Purpose
 from notifications.services.restoring import LinkState, Restorable
@@ -39,9 +39,9 @@ class RestoreLinkView(LinkPageView):
         """Note the click, then send the browser on. A HEAD, which only scanners make, notes nothing."""
         message = self.by_token(request, token)
         if request.method == "GET":
-            services.note_touch(
-                message=message, kind=TouchKind.CLICK, visitor=identity.cart_ref(request), now=clock.now()
-            )
+            agent = request.headers.get("User-Agent", "")
+            kind = TouchKind.SCAN if agent and rules.is_machine(agent) else TouchKind.CLICK
+            services.note_touch(message=message, kind=kind, visitor=identity.cart_ref(request), now=clock.now())
         return self.exchange(request, message, reverse("notifications:restore"))
 
 

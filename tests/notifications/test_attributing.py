@@ -117,6 +117,13 @@ def test_a_click_counts_for_as_many_days_as_the_shop_says(
     assert set(by_model()) == set(given)
 
 
+def test_a_link_that_a_program_followed_gets_no_order(reminded: User) -> None:
+    Client(headers={"User-Agent": "ExampleBot/1.0"}).get(link("c/r"))
+    order(reminded)
+    assert follow() == 1
+    assert by_model() == {}
+
+
 def test_an_order_without_a_visit_is_given_to_no_mail_though_its_arm_has_it(reminded: User) -> None:
     order(reminded)
     assert follow() == 1

@@ -229,6 +229,16 @@ def test_a_click_is_noted_once_and_a_head_request_notes_nothing(owner: User) -> 
     assert Touch.objects.get().kind == "click"
 
 
+def test_a_program_that_follows_the_link_is_noted_as_one(owner: User) -> None:
+    path = link("c/r")
+    scanner = Client(headers={"User-Agent": "Mozilla/5.0 (compatible; ExampleMailScanner/2.0)"})
+    assert scanner.get(path).status_code == 302
+    assert list(Touch.objects.values_list("kind", flat=True)) == ["scan"]
+    reader = Client(headers={"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"})
+    assert reader.get(path).status_code == 302
+    assert sorted(Touch.objects.values_list("kind", flat=True)) == ["click", "scan"]
+
+
 def test_pages_behind_links_are_kept_nowhere_and_tell_nobody(owner: User) -> None:
     for path in (link("c/r"), link("e/u"), link("e/p")):
         answer = Client().get(path)
