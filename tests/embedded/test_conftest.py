@@ -67,7 +67,7 @@ def test_a_real_web_server_answers(web_server: str) -> None:
 
 
 OWN_SERVERS = {"TEST_SERVERS_DIR": "", "PYTEST_XDIST_WORKER": "", **dict.fromkeys(addresses.NAMES, "")}
-SLEEPING_TEST = "import time\n\n\ndef test_sleeps(db):\n    time.sleep(60)\n"
+SLEEPING_TEST = "import time\n\n\ndef test_sleeps(db):\n    time.sleep(300)\n"
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
@@ -79,8 +79,8 @@ def test_an_interrupted_session_leaves_no_servers(ending: int, tmp_path: Path) -
         directory = addresses.test_directory(session.process.pid)
         wait_until(lambda: len(find(str(directory))) >= 2, seconds=60)
         session.process.send_signal(ending)
-        session.wait(seconds=30)
-    wait_until(lambda: find(str(directory)) == [])
+        session.wait(seconds=60)
+    wait_until(lambda: find(str(directory)) == [], seconds=60)
     if ending == signal.SIGKILL:
         assert directory.exists()
         servers.clear_leftovers()

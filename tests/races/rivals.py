@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -84,8 +85,9 @@ def held_open(act: Callable[[], object], *, keep: bool = True) -> Iterator[int]:
 
 def wait_until_blocked(*, rivals: int = 1, unless: Future[Any] | None = None) -> None:
     """Wait until as many sessions of this database wait for a lock, or until `unless` is done."""
+    until = time.monotonic() + PATIENCE_SECONDS
     with connection.cursor() as cursor:
-        for _ in range(2_000):
+        while time.monotonic() < until:
             cursor.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
             )
