@@ -11,6 +11,7 @@ from typing import Any
 from django import forms
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import BadRequest
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -157,8 +158,8 @@ class ShopAdminSite(admin.AdminSite):
 
 
 def _has_nul(request: HttpRequest) -> bool:
-    """Look at what no form of ours reads: those say themselves what is wrong, at its field."""
-    values = [value for _name, listed in request.GET.lists() for value in listed]
+    """Look at what no form reads: those, the search box of a list included, say themselves what is wrong."""
+    values = [value for name, listed in request.GET.lists() if name != SEARCH_VAR for value in listed]
     return any("\x00" in text for text in (request.path, *values, *request.POST.getlist("_selected_action")))
 
 

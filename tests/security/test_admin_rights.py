@@ -144,7 +144,8 @@ def test_no_page_breaks_over_a_nul_wherever_it_stands() -> None:
     lists = [path for path in ADDRESSES if path.count("/") == 4 and path != "/admin/password_change/done/"]
     assert len(lists) > 30
     for path in lists:
-        for asked in (f"{path}?owner=%00", f"{path}?id__exact=%00", f"{path}?q=%00", f"{path}%00/change/"):
+        for asked in (f"{path}?owner=%00", f"{path}?id__exact=%00", f"{path}%00/change/"):
             assert client.get(asked).status_code in (302, 400, 404), asked
+        assert client.get(f"{path}?q=%00").status_code in (200, 302, 404), path
         answer = client.post(path, {"action": "delete_selected", "_selected_action": "\x00"})
         assert answer.status_code in (400, 403, 404), path
