@@ -13,26 +13,17 @@ from tests.notifications.carts import run
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def _demo(capsys: pytest.CaptureFixture[str]) -> None:
-    """Load the demo."""
+def test_the_first_mails_go_at_once_to_the_demos_own_people_and_a_second_run_changes_nothing() -> None:
     call_command("load_demo")
     call_command("load_demo_reminders")
-
-
-@pytest.mark.usefixtures("_demo")
-def test_the_first_mails_go_at_once_to_the_demos_own_people() -> None:
-    assert run() == 3
-    assert {sent.to[0] for sent in mail.outbox} == {"grace@example.com", "alan@example.com", "mary@example.com"}
-    assert Message.objects.filter(state="ghost").count() > 300
-
-
-@pytest.mark.usefixtures("_demo")
-def test_a_second_run_changes_nothing() -> None:
     before = Abandonment.objects.count(), Message.objects.count()
     call_command("load_demo_reminders")
     assert (Abandonment.objects.count(), Message.objects.count()) == before
     assert Campaign.objects.get().state == "running"
+
+    assert run() == 3
+    assert {sent.to[0] for sent in mail.outbox} == {"grace@example.com", "alan@example.com", "mary@example.com"}
+    assert Message.objects.filter(state="ghost").count() > 300
 
 
 def test_no_past_is_made_up_in_production(settings: Settings) -> None:

@@ -21,8 +21,8 @@ from tests.races.rivals import held_open, running, wait_until_blocked
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
-RIVALS = [["shop", "4", "25"]] * 4
-"""Four processes of four threads, 25 carts each."""
+RIVALS = [["shop", "8", "25"]] * 2
+"""Two processes of eight threads, 25 carts each."""
 
 
 def test_opposite_orders_never_deadlock(run_process: RunProcess) -> None:
