@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Collection
 
 from django.core.cache import caches
-from django.db import transaction
+from django.db import connection, transaction
 
 from inventory import store
 from inventory.conf import conf
 from inventory.errors import StockUnknownError
 from shop.core.db import rows, statement
+
+logger = logging.getLogger(__name__)
 
 HOT_KEY = "stock:hot"
 HOT_MINUTES = 10
@@ -73,13 +76,23 @@ def mark_hot(*, sku_id: str, is_hot: bool) -> None:
 
 
 def note_wait(sku_ids: Collection[str]) -> None:
-    """Count a long wait for these SKUs once the transaction is over; who has many is hot by itself for a while."""
+    """Count a long wait for these SKUs once the transaction is over; who has many is hot by itself for a while.
+
+    Fails nothing: whoever waited has an answer already, and it may be that the database is away.
+    """
     waited = tuple(sku_ids)
 
     def count() -> None:  # not a `partial`: Django logs what fails here by its name
         _count_wait(waited)
 
-    transaction.on_commit(count, robust=True)
+    if connection.in_atomic_block:
+        transaction.on_commit(count, robust=True)
+        return
+    # Outside of a transaction `on_commit` would first connect.
+    try:
+        count()
+    except Exception:
+        logger.exception("wait_not_counted")
 
 
 def _count_wait(sku_ids: tuple[str, ...]) -> None:

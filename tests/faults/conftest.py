@@ -37,7 +37,7 @@ class OwnRedis:
         arguments = ["--port", str(self.port), "--dir", str(self.directory), "--save", "", "--appendonly", "yes", *more]
         self.process = subprocess.Popen([self.program, *arguments], stdout=subprocess.DEVNULL)
         with redis.Redis(port=self.port, retry=Retry(NoBackoff(), 0)) as client:
-            ends = time.monotonic() + 10
+            ends = time.monotonic() + 60
             while time.monotonic() < ends:
                 try:
                     client.ping()

@@ -45,7 +45,11 @@ def altered(change: LiteralString, back: LiteralString) -> Iterator[None]:
             other.execute(psycopg.sql.SQL("ALTER DATABASE {} {}").format(name, psycopg.sql.SQL(back)))
 
 
-def test_a_server_without_a_free_connection_is_an_unavailable_answer_and_then_it_goes_on() -> None:
+@pytest.mark.parametrize("long_wait_seconds", [60, -1])
+def test_a_server_without_a_free_connection_is_an_unavailable_answer_however_long_it_took_and_then_it_goes_on(
+    long_wait_seconds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reserving, "LONG_WAIT_SECONDS", long_wait_seconds)
     stock(MUG=2)
 
     def buy() -> ReservationView:
