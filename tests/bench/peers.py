@@ -134,7 +134,7 @@ def report(compared: tuple[Compared, ...], rates: Mapping[str, Rate], seconds: i
             "Written by `make peers`. Both shops run in one run on one machine, behind the same web server, from "
             "the same PostgreSQL and Redis; requests per second of 16 connections, the median of three runs in turn. "
             "Oscar is set up as its documentation says ([tests/bench/oscar](../tests/bench/oscar)); a shop with it can "
-            "be made faster, as any can. It adds one unit where we set the quantity: its API has no one call for that."
+            "be made faster, as any can. The change is “add one unit” there and “set the quantity” here."
         ),
         "",
         (
