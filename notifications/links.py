@@ -1,7 +1,8 @@
 """Links in reminders: unforgeable, one purpose each, short enough for any mail program; and hashes of addresses.
 
-`link_id` = HMAC-SHA256(key, "link" ‖ public id), 16 bytes; the row keeps its SHA-256 only. A link carries it, and
-9 bytes of HMAC-SHA256(key, purpose ‖ link_id): who sees one link cannot build another.
+`link_id` = HMAC-SHA256(its key, public id), 16 bytes; the row keeps its SHA-256 only. A link carries it, and 9 bytes of
+HMAC-SHA256(its purpose's key, link_id): who sees one link cannot build another. Each use has a key of its own, derived
+from each of `NOTIFICATIONS_LINK_KEYS`: who gets hold of one forges nothing of another use.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ import hashlib
 import hmac
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 from notifications.conf import conf
 
 ID_BYTES, MAC_BYTES = 16, 9
+_LABEL = b"notifications.links.key:"
+_LINK_ID, _VISITOR = "link id", "visitor"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{34}", re.ASCII)
 
 
@@ -31,7 +35,7 @@ class Purpose(StrEnum):
 
 def new_link(public_id: str) -> bytes:
     """Give the link id of a message, always the same while the newest key stays."""
-    return hmac.digest(conf().keys[0], b"link" + public_id.encode(), hashlib.sha256)[:ID_BYTES]
+    return hmac.digest(derived_keys(_LINK_ID)[0], public_id.encode(), hashlib.sha256)[:ID_BYTES]
 
 
 def link_hash(link_id: bytes) -> str:
@@ -41,7 +45,7 @@ def link_hash(link_id: bytes) -> str:
 
 def token(purpose: Purpose, link_id: bytes) -> str:
     """Write the 34 characters that a link carries."""
-    return _b64(link_id) + _b64(_mac(conf().keys[0], purpose, link_id))
+    return _b64(link_id) + _b64(_mac(derived_keys(purpose)[0], link_id))
 
 
 def read_token(purpose: Purpose, text: str) -> str | None:
@@ -55,7 +59,10 @@ def read_token(purpose: Purpose, text: str) -> str | None:
     if _b64(link_id) != text[:22]:  # two spellings of one id: only ours counts
         return None
     # Every key is tried, so that how long it takes tells nothing of which one fits.
-    fits = [hmac.compare_digest(mac, _mac(key, purpose, link_id)) for key in conf().keys]
+    fits = [hmac.compare_digest(mac, _mac(key, link_id)) for key in derived_keys(purpose)]
+    # Mails that went before purposes had keys of their own: their opt-outs must work for as long as they are kept.
+    old = purpose.value.encode() + link_id
+    fits += [hmac.compare_digest(mac, _mac(key, old)) for key in conf().keys]
     return link_hash(link_id) if any(fits) else None
 
 
@@ -77,11 +84,22 @@ def normalize(email: str) -> str:
 
 def visitor_hash(owner: str) -> str:
     """Shorten a visitor's cart to what counts people and names nobody."""
-    return hmac.new(conf().keys[0], b"visitor" + owner.encode(), hashlib.sha256).hexdigest()[:16] if owner else ""
+    return hmac.new(derived_keys(_VISITOR)[0], owner.encode(), hashlib.sha256).hexdigest()[:16] if owner else ""
 
 
-def _mac(key: bytes, purpose: Purpose, link_id: bytes) -> bytes:
-    return hmac.digest(key, purpose.value.encode() + link_id, hashlib.sha256)[:MAC_BYTES]
+def derived_keys(use: str) -> tuple[bytes, ...]:
+    """Give the keys of one use, the newest first."""
+    return _derived(conf().keys, use)
+
+
+@lru_cache(maxsize=64)
+def _derived(keys: tuple[bytes, ...], use: str) -> tuple[bytes, ...]:
+    """Derive a use's keys once a process: as HKDF-Expand does (RFC 5869), with one block and the use as its label."""
+    return tuple(hmac.digest(key, _LABEL + use.encode() + b"\x01", hashlib.sha256) for key in keys)
+
+
+def _mac(key: bytes, data: bytes) -> bytes:
+    return hmac.digest(key, data, hashlib.sha256)[:MAC_BYTES]
 
 
 def _b64(data: bytes) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import hmac
 import re
 from datetime import timedelta
 from email import message_from_bytes, policy
+from unittest.mock import Mock
 
 import pytest
 from django.core.checks import run_checks
@@ -89,6 +92,54 @@ def test_links_outlive_a_new_key_while_the_old_one_is_kept(settings: Settings) -
     assert links.read_token(Purpose.UNSUBSCRIBE, text) == known
     settings.NOTIFICATIONS = dataclasses.replace(settings.NOTIFICATIONS, link_keys="new")
     assert links.read_token(Purpose.UNSUBSCRIBE, text) is None
+
+
+def test_each_use_has_a_key_of_its_own() -> None:
+    link_id = links.new_link("msg_1")
+    uses = [links.derived_keys(use)[0] for use in (*Purpose, "link id", "visitor")]
+    assert len({*uses, b"offline-links"}) == len(Purpose) + 3
+    for made in Purpose:
+        text = links.token(made, link_id)
+        read = [purpose for purpose in Purpose if links.read_token(purpose, text)]
+        assert read == [made]
+        # Who has the key of one use, and writes another's token with it, in the present form or in the old one.
+        key = links.derived_keys(made)[0]
+        for other in set(Purpose) - {made}:
+            for data in (link_id, other.value.encode() + link_id):
+                assert links.read_token(other, forged(key, link_id, data)) is None
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_links_in_mails_from_before_uses_had_their_own_keys_still_work(settings: Settings, purpose: Purpose) -> None:
+    link_id = bytes(range(16))
+    old = forged(b"offline-links", link_id, purpose.value.encode() + link_id)
+    assert links.read_token(purpose, old) == links.link_hash(link_id)
+    for other in set(Purpose) - {purpose}:
+        assert links.read_token(other, old) is None
+    settings.NOTIFICATIONS = dataclasses.replace(settings.NOTIFICATIONS, link_keys="new, offline-links")
+    assert links.read_token(purpose, old) == links.link_hash(link_id)
+    settings.NOTIFICATIONS = dataclasses.replace(settings.NOTIFICATIONS, link_keys="new")
+    assert links.read_token(purpose, old) is None
+
+
+def test_a_check_costs_the_same_whichever_key_fits(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = links.token(Purpose.RESTORE, links.new_link("msg_1"))
+    settings.NOTIFICATIONS = dataclasses.replace(settings.NOTIFICATIONS, link_keys="new, offline-links")
+    new = links.token(Purpose.RESTORE, links.new_link("msg_1"))
+    made = Mock(side_effect=hmac.digest)
+    monkeypatch.setattr("notifications.links.hmac.digest", made)
+    counts = []
+    for text in (good, new, "A" * 34):
+        made.reset_mock()
+        links.read_token(Purpose.RESTORE, text)
+        counts.append(made.call_count)
+    assert counts == [4, 4, 4]
+
+
+def forged(key: bytes, link_id: bytes, data: bytes) -> str:
+    """Write a token with a key and data of one's own choice."""
+    mac = hmac.digest(key, data, "sha256")[:9]
+    return base64.urlsafe_b64encode(link_id).decode().rstrip("=") + base64.urlsafe_b64encode(mac).decode()
 
 
 @pytest.mark.parametrize("kind", ["c/r", "e/u", "e/p"])
