@@ -15,12 +15,15 @@ import hmac
 import re
 from enum import StrEnum
 from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
 
 from notifications.conf import conf
 
 ID_BYTES, MAC_BYTES = 16, 9
 _LABEL = b"notifications.links.key:"
-_LINK_ID, _VISITOR = "link id", "visitor"
+_LINK_ID, _VISITOR, _SOURCE = "link id", "visitor", "source"
+_SITE_BITS = 64
+"""Of an IPv6 address: the rest is the device's own, and changes by the hour."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{34}", re.ASCII)
 
 
@@ -31,6 +34,7 @@ class Purpose(StrEnum):
     UNSUBSCRIBE = "u"
     PREFERENCES = "p"
     OPEN = "o"
+    TRAP = "h"
 
 
 def new_link(public_id: str) -> bytes:
@@ -85,6 +89,18 @@ def normalize(email: str) -> str:
 def visitor_hash(owner: str) -> str:
     """Shorten a visitor's cart to what counts people and names nobody."""
     return hmac.new(derived_keys(_VISITOR)[0], owner.encode(), hashlib.sha256).hexdigest()[:16] if owner else ""
+
+
+def source_hash(address: str) -> str:
+    """Shorten a network address (of IPv6 its network) to what tells two sources apart; empty if it is none."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return ""
+    if isinstance(found, IPv6Address):
+        found = found.ipv4_mapped or found
+    kept = found.packed[: _SITE_BITS // 8]
+    return hmac.new(derived_keys(_SOURCE)[0], kept, hashlib.sha256).hexdigest()[:16]
 
 
 def derived_keys(use: str) -> tuple[bytes, ...]:

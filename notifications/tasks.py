@@ -36,10 +36,11 @@ def sweep_idle_carts(**_: object) -> None:
 
 @shared_task
 def follow_events(**_: object) -> None:
-    """Write down orders, queue the next mails of sequences, end what is over, pause what went wrong."""
+    """Write down orders, queue the next mails of sequences, end and forget what is over, pause what went wrong."""
     now = clock.now()
     services.attribute_orders(now=now)
     services.attribute_refunds(now=now)
+    services.forget_sources(now=now)
     services.queue_next_steps(now=now)
     services.close_events(now=now)
     services.void_grants(now=now)

@@ -96,6 +96,8 @@ class TouchKind(StrEnum):
     OPEN = "open"
     MACHINE_OPEN = "open_bot"
     """The mail's picture was fetched, but by a program: that says nothing of its reader."""
+    TRAP = "trap"
+    """The link that no reader sees was followed: what else came from there within seconds was a program's."""
 
 
 class AttributionModel(StrEnum):

@@ -127,12 +127,17 @@ class DiscountGrant(models.Model):
 
 
 class Touch(models.Model):
-    """Somebody came by a mail's link. A click is a GET, which scanners make too; a restore is a POST."""
+    """Somebody came by a mail's link. A click is a GET, which scanners make too; a restore is a POST.
+
+    Of a trap the visitor is its source: one row for each that fell into it.
+    """
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="touches")
     kind = models.CharField(_("what"), max_length=8, choices=[(kind.value, kind.value) for kind in TouchKind])
     visitor = models.CharField(max_length=16, blank=True)
     """A short hash of the visitor's cart, empty for none: it counts people, and names nobody."""
+    source = models.CharField(max_length=16, blank=True, default="", db_default="")
+    """A short hash of the network address, for minutes: until it is clear whether a program was there."""
     at = models.DateTimeField(_("at"))
 
     class Meta:
@@ -141,7 +146,10 @@ class Touch(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["message", "kind", "visitor"], name="one_touch_a_visitor"),
         ]
-        indexes: ClassVar = [models.Index(fields=["visitor", "at"], condition=~Q(visitor=""), name="touch_of_visitor")]
+        indexes: ClassVar = [
+            models.Index(fields=["visitor", "at"], condition=~Q(visitor=""), name="touch_of_visitor"),
+            models.Index(fields=["source"], condition=~Q(source=""), name="touch_from_source"),
+        ]
 
     def __str__(self) -> str:
         return self.kind

@@ -13,6 +13,7 @@ from notifications.services.queueing import queue_order_mails
 from notifications.services.reminding import send_reminders
 from notifications.services.restoring import look_at, note_touch, restore
 from notifications.services.running import end_campaign, pause_campaign, resume_campaign, start_campaign
+from notifications.services.trapping import forget_sources, note_trap
 from notifications.services.watching import watch_campaigns
 
 __all__ = [
@@ -28,10 +29,12 @@ __all__ = [
     "forget_customer",
     "forget_old",
     "forget_order_mails",
+    "forget_sources",
     "look_at",
     "note_mail_event",
     "note_open",
     "note_touch",
+    "note_trap",
     "pause_campaign",
     "queue_next_steps",
     "queue_order_mails",

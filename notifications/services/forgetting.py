@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from notifications.conf import conf
 from notifications.models import Abandonment, DiscountGrant, MailEvent, Message, Preference, Suppression, Touch
-from notifications.types import EventState, MessageKind, MessageState
+from notifications.types import EventState, MessageKind, MessageState, TouchKind
 
 BATCH = 1_000
 _MONTH = timedelta(days=30.5)
@@ -44,8 +44,8 @@ def forget_customer(*, user_id: int, now: datetime) -> None:
 def _forget_visitors(touches: QuerySet[Touch]) -> None:
     """Take who came by their links out of these visits: of several to one mail one is left, as nobody's."""
     before = Touch.objects.filter(message=OuterRef("message"), kind=OuterRef("kind"), pk__lt=OuterRef("pk"))
-    touches.filter(Exists(before)).delete()
-    touches.update(visitor="")
+    touches.filter(Q(kind=TouchKind.TRAP.value) | Q(Exists(before))).delete()
+    touches.update(visitor="", source="")
 
 
 def forget_order_mails(*, order_numbers: Collection[str], payment_ids: Collection[str]) -> None:

@@ -6,13 +6,15 @@ from datetime import datetime
 
 from notifications import rules
 from notifications.conf import conf
+from notifications.services import trapping
 from notifications.types import Topic, TouchKind
 from shop.core.db import statement
 
 # The reader is asked again: who took the leave back meanwhile is noted no more, whatever their old mails do.
 _NOTE = """
-INSERT INTO notifications_touch (message_id, kind, visitor, at)
-SELECT m.id, CASE WHEN %(is_machine)s OR m.handed_at > %(too_soon)s THEN %(machine)s ELSE %(person)s END, '', %(now)s
+INSERT INTO notifications_touch (message_id, kind, visitor, source, at)
+SELECT m.id, CASE WHEN %(is_machine)s OR m.handed_at > %(too_soon)s THEN %(machine)s ELSE %(person)s END,
+       '', %(source)s, %(now)s
   FROM notifications_message m
   JOIN notifications_abandonment a ON a.id = m.abandonment_id
  CROSS JOIN LATERAL (SELECT p.is_granted FROM notifications_preference p
@@ -24,8 +26,11 @@ RETURNING id
 """
 
 
-def note_open(*, link_hash: str, user_agent: str, now: datetime) -> bool:
-    """Remember that somebody or something opened a mail, once each (one statement); False if nothing was noted."""
+def note_open(*, link_hash: str, user_agent: str, source: str, now: datetime) -> bool:
+    """Remember that somebody or something opened a mail, once each; False if nothing was noted.
+
+    `source`: the hash of the network address; empty if that is not known.
+    """
     if not conf().count_opens:
         return False
     params = {
@@ -35,6 +40,10 @@ def note_open(*, link_hash: str, user_agent: str, now: datetime) -> bool:
         "machine": TouchKind.MACHINE_OPEN.value,
         "person": TouchKind.OPEN.value,
         "topic": Topic.OPEN_TRACKING.value,
+        "source": source,
         "now": now,
     }
-    return bool(statement(_NOTE, params))
+    is_noted = bool(statement(_NOTE, params))
+    if is_noted and source:
+        trapping.part_programs(source=source)
+    return is_noted

@@ -41,6 +41,8 @@ class _Urls:
     unsubscribe: str
     preferences: str
     shop: str
+    trap: str = ""
+    """A link that no reader sees, only programs that follow all of them."""
     pixel: str = ""
     """A picture that tells when the mail is opened; empty for who has not agreed to that."""
 
@@ -173,6 +175,7 @@ def _urls(step: Step, link_id: bytes, *, counts_opens: bool) -> _Urls:
         unsubscribe=f"{base}/e/u/{links.token(Purpose.UNSUBSCRIBE, link_id)}",
         preferences=f"{base}/e/p/{links.token(Purpose.PREFERENCES, link_id)}",
         shop=tagged("/", "logo"),
+        trap=f"{base}/e/h/{links.token(Purpose.TRAP, link_id)}",
         pixel=f"{base}/e/o/{links.token(Purpose.OPEN, link_id)}.gif" if counts_opens else "",
     )
 

@@ -14,6 +14,7 @@ from cart.offers import list_offers
 from cart.types import CartChange, CartRef, LineChange
 from notifications import links
 from notifications.models import Message, Touch
+from notifications.services import trapping
 from notifications.types import EventState, ReminderLine, TouchKind
 from shop.core.money import Money
 
@@ -108,12 +109,16 @@ def restore(*, message: Message, ref: CartRef, now: datetime, is_replacing: bool
     )
 
 
-def note_touch(*, message: Message, kind: TouchKind, visitor: CartRef | None, now: datetime) -> None:
-    """Remember that somebody came by a reminder's link; once a visitor. A note, nothing more."""
-    Touch.objects.bulk_create(
-        [Touch(message=message, kind=kind.value, visitor=links.visitor_hash(visitor.owner if visitor else ""), at=now)],
-        ignore_conflicts=True,
-    )
+def note_touch(*, message: Message, kind: TouchKind, visitor: CartRef | None, now: datetime, source: str = "") -> None:
+    """Remember that somebody came by a reminder's link; once a visitor. A note, nothing more.
+
+    `source`: the hash of the network address that a click came from; a program's click counts as such.
+    """
+    who = links.visitor_hash(visitor.owner if visitor else "")
+    touch = Touch(message=message, kind=kind.value, visitor=who, source=source, at=now)
+    Touch.objects.bulk_create([touch], ignore_conflicts=True)
+    if source:
+        trapping.part_programs(source=source)
 
 
 def _is_own_unchanged(message: Message, visitor: CartRef | None) -> bool:

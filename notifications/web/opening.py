@@ -10,6 +10,7 @@ from django.views import View
 from notifications import links, services
 from notifications.links import Purpose
 from shop.core import clock
+from shop.core.http import network_address
 
 GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==")
 """One transparent point."""
@@ -26,6 +27,7 @@ class OpenView(View):
         link_hash = links.read_token(Purpose.OPEN, token)
         if link_hash and request.method == "GET":
             agent = request.headers.get("User-Agent", "")[:_MOST_OF_AGENT]
-            services.note_open(link_hash=link_hash, user_agent=agent, now=clock.now())
+            source = links.source_hash(network_address(request))
+            services.note_open(link_hash=link_hash, user_agent=agent, source=source, now=clock.now())
         headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
         return HttpResponse(GIF, content_type="image/gif", headers=headers)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from cart import identity
 from cart.types import CartChange, CartRef
-from notifications import rules, services
+from notifications import links, rules, services
 from notifications.errors import LinkUnknownError
 from notifications.links import Purpose
 from notifications.services.restoring import LinkState, Restorable
@@ -21,6 +21,7 @@ from shop.checkout import services as checkout
 from shop.checkout.types import Principal
 from shop.core import clock
 from shop.core.errors import Refusal
+from shop.core.http import network_address
 from shop.core.web.own import remember_own
 from shop.core.web.pages import see_other
 
@@ -41,7 +42,13 @@ class RestoreLinkView(LinkPageView):
         if request.method == "GET":
             agent = request.headers.get("User-Agent", "")
             kind = TouchKind.SCAN if agent and rules.is_machine(agent) else TouchKind.CLICK
-            services.note_touch(message=message, kind=kind, visitor=identity.cart_ref(request), now=clock.now())
+            services.note_touch(
+                message=message,
+                kind=kind,
+                visitor=identity.cart_ref(request),
+                source=links.source_hash(network_address(request)) if kind is TouchKind.CLICK else "",
+                now=clock.now(),
+            )
         return self.exchange(request, message, reverse("notifications:restore"))
 
 

@@ -97,6 +97,16 @@ def test_nobody_reads_within_seconds(ada: User) -> None:
     assert kinds() == ["open_bot"]
 
 
+def test_an_open_from_where_a_hidden_link_was_followed_is_a_programs(ada: User) -> None:
+    path = mailed(ada)
+    hidden = re.search(r'href="http://testserver(/e/h/[^"]+)"', str(the_mail().alternatives[0][0]))
+    assert hidden is not None
+    fetch(path)
+    assert kinds() == ["open"]
+    Client().get(hidden[1])
+    assert kinds() == ["open_bot", "trap"]
+
+
 def test_who_said_nothing_or_no_gets_no_picture(ada: User) -> None:
     services.allow_opens(user_id=ada.pk, is_granted=False, source="test", now=clock.now() + timedelta(seconds=1))
     assert mailed(ada) == ""
@@ -142,8 +152,8 @@ def test_another_token_shows_the_picture_and_notes_nothing(ada: User) -> None:
     assert kinds() == []
 
 
-def test_an_open_costs_one_statement(ada: User) -> None:
+def test_an_open_costs_two_statements(ada: User) -> None:
     path = mailed(ada)
     with CaptureQueriesContext(connection) as queries:
         fetch(path)
-    assert len(queries) == 1
+    assert len(queries) == 2
