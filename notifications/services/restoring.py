@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,6 +16,7 @@ from notifications import links
 from notifications.models import Message, Touch
 from notifications.services import trapping
 from notifications.types import EventState, ReminderLine, TouchKind
+from shop.catalog.types import SkuCard
 from shop.core.money import Money
 
 LIFE = timedelta(days=30)
@@ -42,6 +43,8 @@ class Restorable:
     """SKU ids of which there are fewer than were in the cart."""
     is_own_unchanged: bool = False
     """The visitor is the owner, and the cart is as it was: there is nothing to copy."""
+    still_sold: tuple[SkuCard, ...] = ()
+    """Of a link that gives nothing back: what can still be bought. No prices: they may be a person's own."""
     has_other_lines: bool = False
     """The visitor's own cart holds something that these lines would join, or could replace."""
 
@@ -49,11 +52,13 @@ class Restorable:
 def look_at(*, message: Message, visitor: CartRef | None, now: datetime) -> Restorable:
     """Tell what a reminder's link leads to for this visitor. Changes nothing."""
     event = message.abandonment
-    if event is None or event.snapshot is None or message.handed_at is None or now > message.handed_at + LIFE:
+    if event is None or event.snapshot is None or message.handed_at is None:
         return Restorable(LinkState.EXPIRED)
-    if event.ordered_at is not None or event.state == EventState.CONVERTED.value:
-        return Restorable(LinkState.ORDERED)
     rows: list[dict[str, Any]] = event.snapshot
+    if now > message.handed_at + LIFE:
+        return Restorable(LinkState.EXPIRED, still_sold=_still_sold(rows, now))
+    if event.ordered_at is not None or event.state == EventState.CONVERTED.value:
+        return Restorable(LinkState.ORDERED, still_sold=_still_sold(rows, now))
     live = carts.get_cart(ref=visitor) if visitor is not None else None
     offers = list_offers(
         sku_ids={row["sku_id"] for row in rows}, now=now, code=live.currency if live and live.version else ""
@@ -119,6 +124,12 @@ def note_touch(*, message: Message, kind: TouchKind, visitor: CartRef | None, no
     Touch.objects.bulk_create([touch], ignore_conflicts=True)
     if source:
         trapping.part_programs(source=source)
+
+
+def _still_sold(rows: Sequence[Mapping[str, Any]], now: datetime) -> tuple[SkuCard, ...]:
+    offers = list_offers(sku_ids={row["sku_id"] for row in rows}, now=now)
+    ids = [row["sku_id"] for row in rows if offers.is_sold(row["sku_id"]) and offers.available(row["sku_id"])]
+    return tuple(offers.cards[sku_id] for sku_id in ids)
 
 
 def _is_own_unchanged(message: Message, visitor: CartRef | None) -> bool:

@@ -16,7 +16,7 @@ from notifications.errors import LinkUnknownError
 from notifications.links import Purpose
 from notifications.services.restoring import LinkState, Restorable
 from notifications.types import ReminderLine, TouchKind
-from notifications.web.base import LinkPageView, told
+from notifications.web.base import LinkPageView
 from shop.checkout import services as checkout
 from shop.checkout.types import Principal
 from shop.core import clock
@@ -65,7 +65,7 @@ class RestoreView(LinkPageView):
             return see_other(reverse("cart:cart"))
         found = services.look_at(message=message, visitor=identity.cart_ref(request), now=clock.now())
         if found.state is not LinkState.READY:
-            return _ended(request, found.state)
+            return _ended(request, found)
         undo = request.GET.get("undo", "")
         return render(request, "notifications/restore.html", {**_context(found), "undo": undo[:_MOST_OF_TOKEN]})
 
@@ -83,7 +83,7 @@ class RestoreView(LinkPageView):
         identity.finish_pending_merge(request)
         found = services.look_at(message=message, visitor=identity.cart_ref(request), now=now)
         if found.state is not LinkState.READY:
-            return _ended(request, found.state)
+            return _ended(request, found)
 
         is_replacing = request.POST.get("how") == "replace"
 
@@ -133,19 +133,19 @@ def _change(line: ReminderLine) -> dict[str, object]:
     return {"more": difference if difference.minor > 0 else None, "less": -difference if difference.minor < 0 else None}
 
 
-def _ended(request: HttpRequest, state: LinkState) -> HttpResponse:
-    """Say in a friendly page why there is nothing to bring back."""
-    match state:
+def _ended(request: HttpRequest, found: Restorable) -> HttpResponse:
+    """Say in a friendly page why there is nothing to bring back, and show what can still be bought of it."""
+    match found.state:
         case LinkState.ORDERED:
             title, detail = _("You have ordered already"), _("What was in this cart has been ordered. Thank you.")
-            return told(
-                request, title=title, detail=detail, status=410, link=reverse("orders:list"), text=_("Your orders")
-            )
+            link, text = reverse("orders:list"), _("Your orders")
         case LinkState.NOTHING_LEFT:
             title = _("Sold out")
             detail = _("Nothing of what was in this cart can be bought any more. We are sorry.")
+            link, text = reverse("catalog:list"), _("Keep shopping")
         case _:
             title = _("This link has expired")
             detail = _("Links to a cart work for 30 days. Your cart itself may still be there.")
-            return told(request, title=title, detail=detail, status=410, link=reverse("cart:cart"), text=_("View cart"))
-    return told(request, title=title, detail=detail, status=410, text=_("Keep shopping"))
+            link, text = reverse("cart:cart"), _("View cart")
+    context = {"title": title, "detail": detail, "link": link, "link_text": text, "cards": found.still_sold}
+    return render(request, "notifications/ended.html", context, status=410)

@@ -10,6 +10,7 @@ from datetime import timedelta
 from email import message_from_bytes, policy
 from unittest.mock import Mock
 
+import pgtrigger
 import pytest
 from django.core.checks import run_checks
 from django.db import connection
@@ -20,6 +21,7 @@ from pytest_django import Settings
 
 from cart import selectors as carts
 from cart.types import CartRef
+from inventory.models import StockItem
 from notifications import links, selectors, services
 from notifications.links import Purpose
 from notifications.models import Abandonment, Message, Preference, Suppression, Touch
@@ -270,6 +272,39 @@ def test_an_ordered_and_an_expired_cart_have_their_pages(owner: User) -> None:
     found = services.look_at(message=the_message(), visitor=None, now=clock.now() + timedelta(days=31))
     assert found.state == "expired"
     assert event.snapshot is not None
+
+
+def test_an_ended_link_shows_what_can_still_be_bought_and_nothing_of_its_owner() -> None:
+    for sku_id in ("MUG", "LAMP", "BOWL"):
+        make_sku(sku_id)
+    user = make_customer("ada@example.com", first_name="Augusta")
+    leave_cart(user, {"MUG": 2, "LAMP": 1, "BOWL": 1})
+    make_campaign()
+    run()
+    client = Client()
+    client.get(link("c/r"))
+    Sku.objects.filter(sku_id="LAMP").update(is_sellable=False)
+    StockItem.objects.filter(sku_id="BOWL").update(on_hand=0)
+    mug = Sku.objects.get(sku_id="MUG")
+    for changed in ({"state": "converted", "closed_at": clock.now()}, {"state": "expired", "closed_at": clock.now()}):
+        Abandonment.objects.update(**changed)
+        if changed["state"] == "expired":
+            with pgtrigger.ignore("notifications.Message:message_sent_is_final"):
+                Message.objects.update(handed_at=clock.now() - timedelta(days=31))
+        with CaptureQueriesContext(connection) as queries:
+            answer = client.get(RESTORE)
+        page = answer.content.decode()
+        assert answer.status_code == 410
+        assert ("You have ordered already" in page) is (changed["state"] == "converted")
+        assert re.findall(r'<h2><a href="([^"]+)"', page) == [f"/p/{mug.product.slug}/?sku=MUG"]
+        assert [word for word in ("£", "12.00", "Augusta", "ada@") if word in page] == []
+        assert answer["X-Robots-Tag"] == "noindex"
+        assert len(queries) <= 3
+
+    Sku.objects.update(is_sellable=False)
+    page = client.get(RESTORE).content.decode()
+    assert "can still buy" not in page
+    assert "This link has expired" in page
 
 
 def test_a_click_is_noted_once_and_a_head_request_notes_nothing(owner: User) -> None:
