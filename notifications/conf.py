@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from shop.core.settings import require
 
 OPT_OUT, OPT_IN = "opt_out", "opt_in"
 _HOUR = 3_600
+_DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,9 @@ class NotificationsConf:
     """Key the hashes of suppressed addresses; newest first, separated by commas. A lost one frees its addresses."""
     link_base_url: str = ""
     """What links in reminders begin with, at most 35 characters; unset: `BASE_URL`."""
+    unsubscribe_mailbox: str = ""
+    """A domain, at most 30 characters, whose incoming mails the provider passes to /hooks/mail/inbound/: reminders can
+    be opted out of by a mail, too. Unset: only by link."""
     from_address: str = ""
     """Who sends reminders; unset: `DEFAULT_FROM_EMAIL`."""
     reply_to: str = ""
@@ -82,6 +87,11 @@ class NotificationsConf:
             all(len(c) == 2 and c.isupper() and p in (OPT_OUT, OPT_IN) for c, p in self.policies),  # noqa: PLR2004
             "NOTIFICATIONS_COUNTRY_POLICY",
             "must be such as DE:opt_in,FR:opt_in.",
+        )
+        require(
+            not self.unsubscribe_mailbox or _DOMAIN.fullmatch(self.unsubscribe_mailbox),
+            "NOTIFICATIONS_UNSUBSCRIBE_MAILBOX",
+            "must be a domain such as mail.example.com.",
         )
         require(self.keys, "NOTIFICATIONS_LINK_KEYS", "must name at least one key.")
         require(self.all_peppers, "NOTIFICATIONS_PEPPERS", "must name at least one pepper.")

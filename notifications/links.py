@@ -19,12 +19,13 @@ from ipaddress import IPv6Address, ip_address
 
 from notifications.conf import conf
 
-ID_BYTES, MAC_BYTES = 16, 9
+ID_BYTES, MAC_BYTES, MAILBOX_MAC_BYTES = 16, 9, 5
 _LABEL = b"notifications.links.key:"
-_LINK_ID, _VISITOR, _SOURCE = "link id", "visitor", "source"
+_LINK_ID, _VISITOR, _SOURCE, _UNSUBSCRIBE_MAILBOX = "link id", "visitor", "source", "unsubscribe mailbox"
 _SITE_BITS = 64
 """Of an IPv6 address: the rest is the device's own, and changes by the hour."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{34}", re.ASCII)
+_MAILBOX = re.compile(r"u-([a-z2-7]{34})@(.+)", re.ASCII)
 
 
 class Purpose(StrEnum):
@@ -67,6 +68,25 @@ def read_token(purpose: Purpose, text: str) -> str | None:
     # Mails that went before purposes had keys of their own: their opt-outs must work for as long as they are kept.
     old = purpose.value.encode() + link_id
     fits += [hmac.compare_digest(mac, _mac(key, old)) for key in conf().keys]
+    return link_hash(link_id) if any(fits) else None
+
+
+def mailbox(link_id: bytes) -> str:
+    """Write the address to which any mail opts out: base32, as the part before the @ may be lower-cased on its way."""
+    mac = _mailbox_mac(derived_keys(_UNSUBSCRIBE_MAILBOX)[0], link_id)
+    return f"u-{_b32(link_id + mac)}@{conf().unsubscribe_mailbox}"
+
+
+def read_mailbox(address: str) -> str | None:
+    """Give the link hash that an address of `mailbox` stands for, in any case; None if it is another or altered."""
+    found = _MAILBOX.fullmatch(address.strip().lower())
+    if found is None or found[2] != conf().unsubscribe_mailbox.lower():
+        return None
+    data = base64.b32decode(found[1].upper() + "=" * (-len(found[1]) % 8))
+    if _b32(data) != found[1]:  # two spellings of one id: only ours counts
+        return None
+    link_id, mac = data[:ID_BYTES], data[ID_BYTES:]
+    fits = [hmac.compare_digest(mac, _mailbox_mac(key, link_id)) for key in derived_keys(_UNSUBSCRIBE_MAILBOX)]
     return link_hash(link_id) if any(fits) else None
 
 
@@ -116,6 +136,14 @@ def _derived(keys: tuple[bytes, ...], use: str) -> tuple[bytes, ...]:
 
 def _mac(key: bytes, data: bytes) -> bytes:
     return hmac.digest(key, data, hashlib.sha256)[:MAC_BYTES]
+
+
+def _mailbox_mac(key: bytes, link_id: bytes) -> bytes:
+    return hmac.digest(key, link_id, hashlib.sha256)[:MAILBOX_MAC_BYTES]
+
+
+def _b32(data: bytes) -> str:
+    return base64.b32encode(data).decode().rstrip("=").lower()
 
 
 def _b64(data: bytes) -> str:

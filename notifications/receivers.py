@@ -1,11 +1,11 @@
-"""The signals that notifications hear: an account goes, and what a mail provider tells of a mail."""
+"""The signals that notifications hear: an account goes, and what a mail provider tells of mails, or passes on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from anymail.signals import tracking
+from anymail.signals import inbound, tracking
 from django.db.models.signals import post_delete
 
 from notifications import services
@@ -42,3 +42,18 @@ def on_mail_news(sender: object, *, event: Any, esp_name: str, **_: object) -> N
 
 
 tracking.connect(on_mail_news, dispatch_uid="notifications.mail_news")
+
+
+def on_mail_received(sender: object, *, event: Any, esp_name: str, **_: object) -> None:  # noqa: ANN401 - anymail's
+    """Write down that somebody opts out by mail: to whom it goes says it, whatever it says."""
+    mail = event.message
+    named = [address.addr_spec for address in (*mail.to, *mail.cc)]
+    services.note_mailed_opt_out(
+        provider=esp_name.lower(),
+        recipients=[mail.envelope_recipient or "", *named],
+        event_id=str(event.event_id or mail["Message-ID"] or ""),
+        now=clock.now(),
+    )
+
+
+inbound.connect(on_mail_received, dispatch_uid="notifications.mail_received")

@@ -7,7 +7,7 @@ from notifications.services.detecting import detect
 from notifications.services.dispatching import dispatch_messages, resend
 from notifications.services.forgetting import forget_customer, forget_old, forget_order_mails
 from notifications.services.granting import void_grants
-from notifications.services.hearing import News, apply_mail_events, note_mail_event
+from notifications.services.hearing import News, apply_mail_events, note_mail_event, note_mailed_opt_out
 from notifications.services.opening import note_open
 from notifications.services.queueing import queue_order_mails
 from notifications.services.reminding import send_reminders
@@ -32,6 +32,7 @@ __all__ = [
     "forget_sources",
     "look_at",
     "note_mail_event",
+    "note_mailed_opt_out",
     "note_open",
     "note_touch",
     "note_trap",

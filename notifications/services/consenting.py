@@ -8,7 +8,7 @@ from django.core import signing
 from django.db import transaction
 from django.db.models import Q
 
-from notifications import links
+from notifications import links, selectors
 from notifications.models import Message, Preference, Suppression
 from notifications.types import Scope, Topic
 
@@ -37,11 +37,15 @@ def suppress(
 def unsubscribe(*, message: Message, now: datetime) -> str:
     """Let the address that got this message get no reminders; give what `undo_unsubscribe` takes, empty if it is old.
 
-    It covers the address, and all later carts. Safe to repeat.
+    It covers the address, and all later carts. Safe to repeat. Of a mail so old that its address has been forgotten the
+    customer is taken at their word instead, while there is one.
     """
-    if not message.recipient_hash:
-        return ""
     source = f"link:{message.public_id}"
+    if not message.recipient_hash:
+        owner = message.abandonment.user_id if message.abandonment else None
+        if owner is not None and selectors.list_wishes(user_ids=[owner]).get(owner) is not False:
+            _state(user_id=owner, topic=Topic.CART_REMINDER, is_granted=False, source=source, now=now)
+        return ""
     is_new = suppress(
         email_hash=message.recipient_hash, scope=Scope.CART_REMINDER, reason=UNSUBSCRIBED, source=source, now=now
     )

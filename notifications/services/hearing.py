@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -79,6 +79,30 @@ def note_mail_event(*, news: News, now: datetime) -> bool:
     return True
 
 
+def note_mailed_opt_out(*, provider: str, recipients: Iterable[str], event_id: str, now: datetime) -> int:
+    """Write down that somebody opts out by a mail to the address in theirs; give the number of reminders named.
+
+    Who sent it is not asked: only the reader of that reminder knows the address. By its `event_id` a mail that is told
+    twice is known from a second one.
+    """
+    hashes = {found for address in recipients if (found := links.read_mailbox(address)) is not None}
+    messages = Message.objects.filter(link_hash__in=hashes) if hashes else ()
+    events = [
+        MailEvent(
+            message=message,
+            kind=MailEventKind.UNSUBSCRIBED.value,
+            provider=provider[:20],
+            email_hash=message.recipient_hash,
+            at=now,
+            received_at=now,
+            dedupe_key=sha256(f"{provider} mailbox {message.link_hash} {event_id}".encode()).hexdigest(),
+        )
+        for message in messages
+    ]
+    MailEvent.objects.bulk_create(events, ignore_conflicts=True)
+    return len(events)
+
+
 def apply_mail_events(*, now: datetime) -> int:
     """Do what follows from news that was written down; give its number. Safe to repeat, in any order, and at once.
 
@@ -98,7 +122,11 @@ def apply_mail_events(*, now: datetime) -> int:
 
 def _apply(event: MailEvent, now: datetime) -> None:
     source = f"provider:{event.provider}"
-    if event.kind in _HARD:
+    if not event.email_hash:
+        # It has been forgotten: the retention is over, or the customer is.
+        if event.kind == MailEventKind.UNSUBSCRIBED.value and event.message is not None:
+            consenting.unsubscribe(message=event.message, now=now)
+    elif event.kind in _HARD:
         consenting.suppress(
             email_hash=event.email_hash, scope=Scope.ALL, reason=_HARD[event.kind], source=source, now=now
         )

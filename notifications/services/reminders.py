@@ -56,7 +56,6 @@ def letter(
         raise ValueError(msg)
     link_id = links.new_link(message.public_id)
     urls = _urls(message.step, link_id, counts_opens=case.counts_opens)
-    unsubscribe = f"{link_base()}/e/u/{links.token(Purpose.UNSUBSCRIBE, link_id)}"
     rendered = render(step=message.step, case=case, language=profile.language, urls=urls, offer=offer)
     variant = message.step.variant
     return Letter(
@@ -70,7 +69,7 @@ def letter(
         tag=f"{variant.campaign.slug}-{variant.key}-s{message.step.number}",
         headers=(
             ("List-Id", f"Cart reminders <cart-reminders.{sending_domain()}>"),
-            ("List-Unsubscribe", f"<{unsubscribe}>"),
+            ("List-Unsubscribe", ", ".join(f"<{url}>" for url in opt_outs(link_id))),
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
             ("Feedback-ID", f"{variant.campaign.slug}:{variant.key}-s{message.step.number}:{STREAM}:{_sender_id()}"),
         ),
@@ -152,6 +151,12 @@ def shown(case: Case) -> dict[str, Any]:
     }
 
 
+def opt_outs(link_id: bytes) -> tuple[str, ...]:
+    """List the URLs of `List-Unsubscribe`: by link, and by mail where the provider reads that mailbox."""
+    by_mail = (f"mailto:{links.mailbox(link_id)}",) if conf().unsubscribe_mailbox else ()
+    return (f"{link_base()}/e/u/{links.token(Purpose.UNSUBSCRIBE, link_id)}", *by_mail)
+
+
 def sending_domain() -> str:
     """Tell the domain that reminders come from."""
     return parseaddr(conf().from_address or settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
@@ -172,7 +177,7 @@ def _urls(step: Step, link_id: bytes, *, counts_opens: bool) -> _Urls:
 
     return _Urls(
         restore=tagged(f"/c/r/{links.token(Purpose.RESTORE, link_id)}", "cta"),
-        unsubscribe=f"{base}/e/u/{links.token(Purpose.UNSUBSCRIBE, link_id)}",
+        unsubscribe=opt_outs(link_id)[0],
         preferences=f"{base}/e/p/{links.token(Purpose.PREFERENCES, link_id)}",
         shop=tagged("/", "logo"),
         trap=f"{base}/e/h/{links.token(Purpose.TRAP, link_id)}",

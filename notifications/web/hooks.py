@@ -1,4 +1,4 @@
-"""Where the mail provider tells what became of mails: bounces, complaints, deliveries."""
+"""Where the mail provider tells what became of mails, and passes on those that opt out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from notifications.conf import conf
+
 
 @csrf_exempt
 def mail_news(request: HttpRequest) -> HttpResponse:
@@ -19,14 +21,34 @@ def mail_news(request: HttpRequest) -> HttpResponse:
 
     :raises Http404: if the shop sends by no provider.
     """
-    if not settings.MAIL_PROVIDER or not settings.ANYMAIL.get("WEBHOOK_SECRET"):
+    return _answer(request, "tracking")
+
+
+@csrf_exempt
+def mail_received(request: HttpRequest) -> HttpResponse:
+    """Let anymail read a mail that the provider passes on; only where there is a mailbox for that.
+
+    :raises Http404: if there is none.
+    """
+    if not conf().unsubscribe_mailbox:
         raise Http404
-    answer: HttpResponse = _view(settings.MAIL_PROVIDER)(request)
+    return _answer(request, "inbound")
+
+
+def hears(provider: str, what: str) -> bool:
+    """Tell whether the shop hears of news (`tracking`), or of incoming mails (`inbound`)."""
+    return bool(provider and settings.ANYMAIL.get("WEBHOOK_SECRET") and _view(provider, what))
+
+
+def _answer(request: HttpRequest, what: str) -> HttpResponse:
+    if not hears(settings.MAIL_PROVIDER, what):
+        raise Http404
+    answer: HttpResponse = _view(settings.MAIL_PROVIDER, what)(request)
     return answer
 
 
 @lru_cache(maxsize=8)
-def _view(provider: str) -> Any:  # noqa: ANN401 - anymail's
-    """Find anymail's view for a provider. Its module knows all of them, and is loaded only where there is one."""
+def _view(provider: str, what: str) -> Any:  # noqa: ANN401 - anymail's
+    """Find anymail's view for a provider; None if it has none. Its module is loaded only where there is a provider."""
     patterns = import_module("anymail.urls").urlpatterns
-    return next(pattern.callback for pattern in patterns if pattern.name == f"{provider}_tracking_webhook")
+    return next((pattern.callback for pattern in patterns if pattern.name == f"{provider}_{what}_webhook"), None)

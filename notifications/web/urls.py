@@ -16,5 +16,6 @@ urlpatterns: list[URLPattern] = [
     path("e/h/<str:token>", trapping.TrapView.as_view(), name="trap"),
     path("e/preferences/", consenting.LinkPreferencesView.as_view(), name="link_preferences"),
     path("hooks/mail/", hooks.mail_news, name="mail_news"),
+    path("hooks/mail/inbound/", hooks.mail_received, name="mail_received"),
     path("accounts/preferences/", consenting.PreferencesView.as_view(), name="preferences"),
 ]
