@@ -1,4 +1,4 @@
-"""What Redis holds of many carts at once, to compare it with the records."""
+"""What Redis holds of many carts at once."""
 
 from __future__ import annotations
 
@@ -37,6 +37,21 @@ def versions(owners: Sequence[str]) -> dict[str, int]:
         for owner in owners:
             pipeline.hget(keys.cart(owner), "@version")
         return {owner: int(text) for owner, text in zip(owners, pipeline.execute(), strict=True) if text}
+
+    return store.run(use) if owners else {}
+
+
+def read_all(owners: Sequence[str]) -> dict[str, store.Fields]:
+    """Read the fields of those of these carts that Redis holds: one pipeline.
+
+    :raises CartsUnavailableError: if Redis cannot answer now.
+    """
+
+    def use(client: Client) -> dict[str, store.Fields]:
+        pipeline = redis.pipeline(client)
+        for owner in owners:
+            pipeline.hgetall(keys.cart(owner))
+        return {owner: fields for owner, fields in zip(owners, pipeline.execute(), strict=True) if fields}
 
     return store.run(use) if owners else {}
 

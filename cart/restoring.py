@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +32,13 @@ class Stored:
 
 def find_record(ref: CartRef) -> Stored | None:
     """Look up the live record of an owner, as hashes; None if there is none. One query."""
-    record = CartRecord.objects.filter(owner=ref.owner).exclude(state=CartRecord.State.CONVERTED).first()
-    return None if record is None else to_fields(record)
+    return find_records([ref.owner]).get(ref.owner)
+
+
+def find_records(owners: Sequence[str]) -> dict[str, Stored]:
+    """Look up the live records of several owners, as hashes. One query; those who have none are left out."""
+    records = CartRecord.objects.filter(owner__in=owners).exclude(state=CartRecord.State.CONVERTED)
+    return {record.owner: to_fields(record) for record in records}
 
 
 def to_fields(record: CartRecord) -> Stored:

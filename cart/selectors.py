@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from cart import restoring, server, signs, store
+from cart import holding, restoring, server, signs, store
 from cart.auditing import list_disagreements
 from cart.codec import decode_cart, decode_lines, encode_receipt, from_micros
 from cart.conf import conf
@@ -43,6 +43,7 @@ __all__ = [
     "is_version",
     "iterate_deferred",
     "keeps_file",
+    "list_carts",
     "list_deferred",
     "list_disagreements",
     "list_merge_answers",
@@ -60,6 +61,22 @@ def get_cart(*, ref: CartRef | None) -> Cart:
     (`is_copy`). No ref, or a cart never written: an empty one of version 0; nothing is created.
     """
     return decode_cart(None, {}, currency=currency()) if ref is None else _read(ref, store.read)
+
+
+def list_carts(*, refs: Sequence[CartRef]) -> tuple[Cart, ...]:
+    """Read several carts as stored, in this order: one pipeline, and one query for those that Redis does not hold.
+
+    Nothing is restored: nobody waits for these carts. If Redis cannot answer, all are PostgreSQL's copies (`is_copy`).
+    """
+    owners, is_copy = [ref.owner for ref in refs], False
+    try:
+        held = holding.read_all(owners)
+    except CartsUnavailableError:
+        held, is_copy = {}, True
+    missing = [owner for owner in owners if owner not in held]
+    stored = restoring.find_records(missing) if missing else {}
+    fields = {**held, **{owner: record.cart for owner, record in stored.items()}}
+    return tuple(decode_cart(ref, fields.get(ref.owner, {}), currency=currency(), is_copy=is_copy) for ref in refs)
 
 
 def get_current_cart(*, ref: CartRef) -> Cart:

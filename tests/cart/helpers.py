@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from redis.connection import AbstractConnection
 
 from cart.types import Cart, CartRef
 from inventory import services as inventory
@@ -40,3 +44,16 @@ def customer(user_id: int = 7) -> CartRef:
 def quantities(cart: Cart) -> dict[str, int]:
     """Tell how many of what."""
     return {line.sku_id: line.quantity for line in cart.lines}
+
+
+def round_trips(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Gather what this process sends to Redis: one entry a round trip, however many commands it holds."""
+    sent: list[object] = []
+    send = AbstractConnection.send_packed_command
+
+    def spy(self: AbstractConnection, command: Any, check_health: bool = True) -> None:  # noqa: FBT001, FBT002
+        sent.append(command)
+        send(self, command, check_health=check_health)  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(AbstractConnection, "send_packed_command", spy)
+    return sent

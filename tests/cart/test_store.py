@@ -23,7 +23,8 @@ from cart import keys, recorder, selectors, services, store
 from cart.conf import CartConf
 from cart.types import LineChange
 from shop.core.redis import client as make_client
-from tests.cart.helpers import NOW, customer, make_sku, new_guest, quantities
+from shop.embedded.ports import free_port
+from tests.cart.helpers import NOW, customer, make_sku, new_guest, quantities, round_trips
 
 pytestmark = pytest.mark.django_db
 
@@ -75,6 +76,58 @@ def test_a_minimal_read_is_one_command_and_no_sql(cart_redis: redis.Redis) -> No
     with commands(cart_redis) as seen, CaptureQueriesContext(connection) as queries:
         selectors.get_cart(ref=ref)
     assert (seen, len(queries)) == (["HGETALL"], 0)
+
+
+def test_many_carts_are_read_in_their_order_and_nothing_is_restored(cart_redis: Any) -> None:
+    make_sku()
+    refs = [customer(number) for number in (9, 7, 8, 6)]
+    for quantity, ref in enumerate(refs[:3], 1):
+        services.add_line(ref=ref, sku_id="MUG", quantity=quantity, now=NOW)
+    recorder.drain()
+    alone = [selectors.get_cart(ref=ref) for ref in refs]
+    lost = keys.cart(refs[1].owner)
+    cart_redis.delete(lost)
+
+    found = selectors.list_carts(refs=refs)
+
+    assert [quantities(cart) for cart in found] == [{"MUG": 1}, {"MUG": 2}, {"MUG": 3}, {}]
+    assert list(found) == alone
+    assert not cart_redis.exists(lost)
+
+
+def test_many_carts_are_one_pipeline_and_a_query_for_those_that_redis_lost(
+    cart_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_sku()
+    refs = [customer(number) for number in range(1, 9)]
+    for ref in refs:
+        services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    recorder.drain()
+    sent = round_trips(monkeypatch)
+    with CaptureQueriesContext(connection) as queries:
+        selectors.list_carts(refs=refs)
+    assert (len(sent), len(queries)) == (1, 0)
+
+    cart_redis.delete(*(keys.cart(ref.owner) for ref in refs[:5]))
+    sent.clear()
+    with CaptureQueriesContext(connection) as queries:
+        assert [quantities(cart) for cart in selectors.list_carts(refs=refs)] == [{"MUG": 1}] * 8
+    assert (len(sent), len(queries)) == (1, 1)
+
+
+def test_while_redis_is_away_many_carts_are_copies_by_one_query(settings: Any) -> None:
+    make_sku()
+    refs = [customer(number) for number in (1, 2, 3)]
+    for ref in refs[:2]:
+        services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
+    recorder.drain()
+    settings.CART = replace(settings.CART, redis_url=f"redis://127.0.0.1:{free_port()}")
+
+    with CaptureQueriesContext(connection) as queries:
+        found = selectors.list_carts(refs=refs)
+
+    assert [(quantities(cart), cart.is_copy) for cart in found] == [({"MUG": 1}, True), ({"MUG": 1}, True), ({}, True)]
+    assert len(queries) == 1
 
 
 def test_reading_a_cart_that_is_about_to_be_bought_makes_and_changes_nothing(cart_redis: redis.Redis) -> None:

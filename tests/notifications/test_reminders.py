@@ -6,6 +6,7 @@ import dataclasses
 import re
 from datetime import timedelta
 from html import unescape
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -23,10 +24,14 @@ from cart.models import CartRecord
 from cart.types import CartRef
 from notifications import selectors, services
 from notifications.models import Abandonment, Campaign, Message, SkipCount, Step
+from notifications.services import handing
+from notifications.services.reminding import LOOK
 from shop.catalog.models import Product
 from shop.checkout import following
 from shop.checkout.models import Order
 from shop.core import clock
+from shop.embedded.ports import free_port
+from tests.cart.helpers import round_trips
 from tests.checkout.helpers import make_sku, new_guest, pay, ready, set_price
 from tests.notifications.carts import HOUR, leave_cart, link, make_campaign, make_customer, run, the_mail, the_message
 
@@ -227,12 +232,17 @@ def test_a_cart_of_which_nothing_can_be_bought_is_not_mailed() -> None:
     assert reason() == "nothing_sellable"
 
 
-def statements_for(reminders: int) -> int:
-    """Send so many reminders in one batch; tell how many statements that took."""
-    for _ in range(reminders):
+def put_into_redis(count: int) -> None:
+    """Let so many customers have left carts that Redis holds, as it holds all that are not old."""
+    for _ in range(count):
         user = make_customer()
         leave_cart(user)
-        carts_read.get_cart(ref=CartRef("u", str(user.pk)))  # Redis has it, as it has all carts that are not old
+        carts_read.get_cart(ref=CartRef("u", str(user.pk)))
+
+
+def statements_for(reminders: int) -> int:
+    """Send so many reminders in one batch; tell how many statements that took."""
+    put_into_redis(reminders)
     services.detect(now=clock.now())
     with CaptureQueriesContext(connection) as queries:
         assert services.send_reminders(now=clock.now()) == reminders
@@ -248,6 +258,48 @@ def test_a_reminder_costs_nine_statements_and_a_batch_of_them_ten() -> None:
     assert (four - one) / 3 == 9
     # What dead workers hold, what is due (twice), tokens (2), claim, read, contacts, profiles, cards with stock.
     assert one - 9 == 10
+
+
+def test_the_live_carts_of_a_batch_are_read_in_one_round_trip(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_sku()
+    make_campaign()
+    statements_for(1)  # connects
+    sent = round_trips(monkeypatch)
+
+    def asked_while_sending(reminders: int) -> int:
+        put_into_redis(reminders)
+        services.detect(now=clock.now())
+        sent.clear()
+        assert services.send_reminders(now=clock.now()) == reminders
+        return len(sent)
+
+    one = asked_while_sending(1)
+    assert one > 0
+    assert asked_while_sending(LOOK) == one
+
+
+def test_carts_that_cannot_be_asked_at_sending_let_all_reminders_wait(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_sku()
+    make_campaign()
+    put_into_redis(3)
+    services.detect(now=clock.now())
+    true_claim, here = handing.claim, settings.CART
+
+    def lost_after_the_claim(**given: Any) -> Any:
+        claimed = true_claim(**given)
+        settings.CART = dataclasses.replace(here, redis_url=f"redis://127.0.0.1:{free_port()}")
+        return claimed
+
+    monkeypatch.setattr(handing, "claim", lost_after_the_claim)
+    assert services.send_reminders(now=clock.now()) == 0
+    monkeypatch.undo()
+
+    states = Message.objects.values_list("state", "reason", "attempts")
+    assert list(states) == [("due", "carts_unavailable", 0)] * 3
+    settings.CART = here
+    assert services.send_reminders(now=clock.now() + timedelta(minutes=2)) == 3
 
 
 def test_the_hold_out_gets_ghosts_that_pass_the_same_gates_and_no_mail() -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from redis.connection import AbstractConnection as Connection
 
 from cart import selectors as carts
 from cart import services
@@ -15,6 +12,7 @@ from cart.types import CartRef, LineChange
 from shop.accounts.models import User
 from shop.core import clock
 from shop.core.ids import hash_token
+from tests.cart.helpers import round_trips
 from tests.web.helpers import sell, set_price, set_stock, shopper_with, stop_selling
 from tests.web.shopper import Shopper
 
@@ -256,14 +254,7 @@ def test_a_customers_page_costs_who_asks_in_addition_and_no_more() -> None:
 
 def test_the_page_is_one_round_trip_to_the_carts(monkeypatch: pytest.MonkeyPatch) -> None:
     shopper = shopper_with("MUG", "TOWEL")
-    sent: list[object] = []
-    send = Connection.send_packed_command
-
-    def spy(self: Connection, command: Any, check_health: bool = True) -> None:  # noqa: FBT001, FBT002 - as it is
-        sent.append(command)
-        send(self, command, check_health=check_health)  # type: ignore[no-untyped-call]
-
-    monkeypatch.setattr(Connection, "send_packed_command", spy)
+    sent = round_trips(monkeypatch)
     shopper.open("/cart/")
     assert len(sent) == 1
 

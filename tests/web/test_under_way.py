@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from redis.connection import AbstractConnection as Connection
 
+from tests.cart.helpers import round_trips
 from tests.checkout.test_outcomes import expire_reservations
 from tests.journeys.test_page_sign_in_joins_carts import make_customer, sign_in
 from tests.web.helpers import sell, shopper_with
@@ -38,14 +36,7 @@ def test_it_costs_no_more_than_without(who: str, queries: int, trips: int, monke
         make_customer()
         sign_in(shopper.open("/cart/").follow("Sign in"))
     shopper.press("Check out").open("/cart/")
-    sent: list[object] = []
-    send = Connection.send_packed_command
-
-    def spy(self: Connection, command: Any, check_health: bool = True) -> None:  # noqa: FBT001, FBT002 - as it is
-        sent.append(command)
-        send(self, command, check_health=check_health)  # type: ignore[no-untyped-call]
-
-    monkeypatch.setattr(Connection, "send_packed_command", spy)
+    sent = round_trips(monkeypatch)
     with CaptureQueriesContext(connection) as asked:
         shopper.open("/cart/")
 
