@@ -105,7 +105,8 @@ def _take_mails(port: int, ends: Connection) -> None:
     ends.send(books.entries)
 
 
-def _prepare(messages: int) -> None:
+def prepare(messages: int) -> None:
+    """Let so many customers have left a cart each, enrolled and due."""
     from django.db import connection  # noqa: PLC0415 - after django.setup()
 
     from notifications import services  # noqa: PLC0415
@@ -170,7 +171,7 @@ def _buy(count: int, pause: float, orders: Connection) -> None:
         time.sleep(pause)
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
     """Load once what every worker needs before its first mail: they live for seconds."""
     from django.urls import get_resolver  # noqa: PLC0415 - after django.setup()
     from django.utils import timezone  # noqa: PLC0415
@@ -248,12 +249,12 @@ def measure(
     seed: int,
 ) -> Figures:
     """Measure on the servers of this process's environment."""
-    _warm_up()
+    warm_up()
     chance, database_url = random.Random(seed), os.environ["DATABASE_URL"]
     here, there = _fork.Pipe()
     server = _in_child(_take_mails, int(os.environ["EMAIL_URL"].rpartition(":")[2]), there)
     assert here.recv() == "ready"
-    preparing = _in_child(_prepare, messages)
+    preparing = _in_child(prepare, messages)
     preparing.join()
     assert preparing.exitcode == 0
     told, orders = _fork.Pipe(duplex=False)
