@@ -47,9 +47,10 @@ from django.test import TransactionTestCase
 from shop.core import limits
 from shop.core import redis as redis_calls
 from shop.embedded import addresses, servers
-from shop.embedded.ports import free_port
 from shop.embedded.processes import Program, bury, end, has_ended, start
 from tests import emptying
+from tests.ports import free_port
+from tests.waiting import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -142,7 +143,7 @@ class RunningProcess:
         """Give what it has written to either output."""
         return "".join(self.lines)
 
-    def wait_for(self, text: str, *, seconds: float = 20) -> None:
+    def wait_for(self, text: str, *, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until it has written the text.
 
         :raises AssertionError: if it ends or takes too long without having done so.
@@ -154,7 +155,7 @@ class RunningProcess:
             assert time.monotonic() < until, f"no {text!r} in {seconds} s:\n{self.output()}"
             time.sleep(0.02)
 
-    def wait(self, *, seconds: float = 20) -> int:
+    def wait(self, *, seconds: float = PATIENCE_SECONDS) -> int:
         """Wait for its end and return the exit code.
 
         :raises AssertionError: if it takes too long.
@@ -164,7 +165,7 @@ class RunningProcess:
             assert time.monotonic() < until, f"still running after {seconds} s:\n{self.output()}"
             time.sleep(0.02)
         if self.reader is not None:
-            self.reader.join(5)
+            self.reader.join(PATIENCE_SECONDS)
         return bury(self.process)
 
 
@@ -198,7 +199,7 @@ def running_process(
     finally:
         if running.process.returncode is None:
             end(running.process, grace_seconds=grace_seconds)
-        running.reader.join(5)
+        running.reader.join(PATIENCE_SECONDS)
 
 
 def process_environment() -> dict[str, str]:
@@ -272,7 +273,7 @@ def serving() -> Iterator[tuple[str, RunningProcess]]:
     argv = ["python", "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
     argv += ["--workers", "1", "--blocking-threads", "4", "--log-level", "warning", "shop.wsgi:application"]
     with running_process(argv, env={**process_environment(), "BASE_URL": url}, grace_seconds=3) as process:
-        until = time.monotonic() + 20
+        until = time.monotonic() + PATIENCE_SECONDS
         while not _answers(url):
             assert not has_ended(process.process), process.output()
             assert time.monotonic() < until, f"no answer:\n{process.output()}"
@@ -280,7 +281,7 @@ def serving() -> Iterator[tuple[str, RunningProcess]]:
         yield url, process
 
 
-def wait_until_nobody_asks(*, seconds: float = 10) -> None:
+def wait_until_nobody_asks(*, seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until no other session of this worker's database is at work.
 
     :raises AssertionError: if one still is after so many seconds.
@@ -300,7 +301,7 @@ def wait_until_nobody_asks(*, seconds: float = 10) -> None:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/livez", timeout=5):
+        with urllib.request.urlopen(f"{url}/livez", timeout=PATIENCE_SECONDS):
             return True
     except urllib.error.HTTPError:
         return True

@@ -1,16 +1,9 @@
-"""Free and busy TCP ports."""
+"""Busy TCP ports."""
 
 from __future__ import annotations
 
 import errno
 import socket
-
-
-def free_port() -> int:
-    """Find a port on the loopback that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def is_busy(host: str, port: int) -> bool:

@@ -24,15 +24,21 @@ ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1", "[::1]"]
 BASE_URL = "http://testserver"
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 
-_servers = addresses.for_worker(
-    addresses.chosen(
-        {name: env.str(name, "") for name in addresses.NAMES},
-        addresses.in_directory(f"{TEST_SERVERS_DIR}/run"),
-    ),
-    TEST_WORKER,
-)
-# A test is one transaction, and a busy machine lets it rest for longer than a request ever may.
+# A slow machine is not the fault that tests look for: they wait for minutes where the shop gives up after seconds.
+# Redis servers that a test keeps from answering have URLs of their own, with the shop's patience.
+_PATIENCE = "socket_timeout=120&socket_connect_timeout=120"
+os.environ.setdefault("DATABASE_LOCK_TIMEOUT_MS", "60000")
+os.environ.setdefault("DATABASE_STATEMENT_TIMEOUT_MS", "120000")
+# A test is one transaction, and rests for longer than a request ever may.
 os.environ.setdefault("DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS", "120000")
+
+_own = addresses.in_directory(f"{TEST_SERVERS_DIR}/run")
+_own = dataclasses.replace(
+    _own, cart_redis_url=f"{_own.cart_redis_url}&{_PATIENCE}", cache_url=f"{_own.cache_url}&{_PATIENCE}"
+)
+_servers = addresses.for_worker(
+    addresses.chosen({name: env.str(name, "") for name in addresses.NAMES}, _own), TEST_WORKER
+)
 DATABASES = {"default": database(env, _servers.database_url, is_pooled=False)}
 CACHES = {"default": cache(_servers.cache_url)}
 CART = dataclasses.replace(CART, redis_url=_servers.cart_redis_url)

@@ -22,10 +22,11 @@ from cart import services
 from cart.types import CartRef
 from shop.accounts.models import User
 from shop.core.ids import hash_token
-from shop.embedded.ports import free_port
 from tests.api.helpers import sell
 from tests.cart.helpers import NOW
 from tests.conftest import ROOT, RunProcess
+from tests.ports import free_port
+from tests.waiting import PATIENCE_SECONDS
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 NJS = Path("/usr/lib/nginx/modules/ngx_http_js_module.so")
@@ -128,7 +129,7 @@ class Guest:
 
     def __call__(self, method: str, path: str, data: object = None, **headers: str) -> tuple[Any, dict[str, str]]:
         """Ask; give the body and the headers by lower-case name."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         try:
             sent = {name.replace("_", "-"): value for name, value in headers.items()}
             sent |= {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
@@ -260,7 +261,7 @@ def test_fifty_guests_at_once_each_see_their_own_cart(edge: int) -> None:
 
     def visit(number: int) -> int:
         guest = Guest(edge)
-        together.wait(timeout=60)
+        together.wait(PATIENCE_SECONDS)
         hits = 0
         for quantity in (number, number + 40):
             guest.put(quantity)
@@ -284,7 +285,7 @@ def test_nginx_logs_no_secret_tells_nobody_how_the_shop_does_and_leaves_sizes_to
     token = "Zq" * 17
 
     def ask(method: str, path: str, body: str = "", kind: str = "application/json") -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", edge, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", edge, timeout=PATIENCE_SECONDS)
         connection.request(method, path, body, {"Content-Type": kind, "Referer": f"http://127.0.0.1/c/r/{token}"})
         answer = connection.getresponse()
         answer.read()

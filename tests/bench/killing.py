@@ -29,7 +29,7 @@ import django
 import psycopg
 
 from shop.embedded import servers
-from shop.embedded.ports import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 LEASE_SECONDS = 75

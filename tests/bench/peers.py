@@ -26,10 +26,10 @@ from pathlib import Path
 
 import psycopg
 
-from shop.embedded.ports import free_port
 from tests.bench import stack
 from tests.bench.__main__ import alternate, make_cart, plentiful_skus
 from tests.bench.load import Rate, Request
+from tests.ports import free_port
 
 REPORT = stack.ROOT / "docs" / "peers.md"
 OSCAR = Path(__file__).resolve().parent / "oscar"

@@ -17,8 +17,8 @@ from pathlib import Path
 import psutil
 
 from shop.embedded import servers
-from shop.embedded.ports import free_port
 from shop.embedded.processes import Program, end, has_ended, start
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 FLOOR_KEY = "bench:floor"

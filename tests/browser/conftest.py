@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.db import connections
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 from tests.conftest import CHROMIUM, running_process
+from tests.waiting import PATIENCE_SECONDS
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SWITCHES = [
@@ -21,6 +22,8 @@ SWITCHES = [
     "--disable-background-timer-throttling", "--disable-renderer-backgrounding", "--disable-back-forward-cache",
     "--force-color-profile=srgb", "--password-store=basic", "--use-mock-keychain",
 ]  # fmt: skip
+PATIENCE_MS = PATIENCE_SECONDS * 1_000
+expect.set_options(timeout=PATIENCE_MS)
 COLOR_RULES = ["color-contrast", "link-in-text-block"]
 RUN_AXE = """
 async (rules) => (await axe.run(document, {runOnly: rules, resultTypes: ["violations"]})).violations
@@ -95,7 +98,7 @@ def _chromium_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     with running_process(
         [CHROMIUM, *SWITCHES, f"--user-data-dir={profile}", "about:blank"], grace_seconds=3
     ) as process:
-        process.wait_for("DevTools listening on ws://", seconds=60)
+        process.wait_for("DevTools listening on ws://")
         yield process.output().partition("DevTools listening on ")[2].split()[0]
 
 
@@ -109,7 +112,7 @@ def chromium(_chromium_address: str, web_server: str, monkeypatch: pytest.Monkey
     """
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     with sync_playwright() as driver:
-        browser = driver.chromium.connect_over_cdp(_chromium_address)
+        browser = driver.chromium.connect_over_cdp(_chromium_address, timeout=PATIENCE_MS)
         yield browser
         connections.close_all()
         browser.close()
@@ -130,6 +133,7 @@ def visit(chromium: Browser, web_server: str) -> Iterator[Open]:
         context = chromium.new_context(
             viewport={"width": width, "height": 800}, color_scheme=scheme, java_script_enabled=scripts, **more
         )
+        context.set_default_timeout(PATIENCE_MS)
         visitor = Visitor(web_server, context, context.new_page())
 
         def hear(message: ConsoleMessage) -> None:

@@ -121,8 +121,15 @@ def test_without_a_network_the_old_number_comes_back_and_says_why(visit: Open) -
 def test_an_answer_that_comes_late_is_not_shown(visit: Open) -> None:
     page = filled(visit).page
     page.evaluate("document.getElementById('cart').dataset.version = '9999999999999999'")
+    page.evaluate(
+        """() => {
+          window.isShown = new Promise((tell) => document.addEventListener("htmx:beforeSwap", (event) => {
+            setTimeout(() => tell(event.detail.shouldSwap));
+          }));
+        }"""
+    )
     page.get_by_role("button", name="One Enamel mug more").click()
-    page.wait_for_timeout(800)
+    assert page.evaluate("window.isShown") is False
     expect(page.locator("#summary")).to_contain_text("£36.00")
 
 

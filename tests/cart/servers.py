@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,28 +13,22 @@ from typing import Any
 import redis
 
 from shop.embedded import redis_server
-from shop.embedded.ports import free_port
+from tests import waiting
+from tests.ports import free_port
 
 SLOTS = 16_384
-MAX_PORT = 65_535
-BUS = 10_000
-START_SECONDS = 30
 
 
-def wait_until(is_so: Callable[[], object], what: str, *, seconds: float = START_SECONDS) -> None:
-    """Wait for something that takes a moment.
+def wait_until(is_so: Callable[[], object], what: str) -> None:
+    """Wait for something that takes a moment, in which a server may not answer."""
 
-    :raises AssertionError: if it takes too long.
-    """
-    ends = time.monotonic() + seconds
-    while True:
+    def is_told() -> bool:
         try:
-            if is_so():
-                return
+            return bool(is_so())
         except redis.RedisError:
-            pass
-        assert time.monotonic() < ends, what
-        time.sleep(0.05)
+            return False
+
+    waiting.wait_until(is_told, what)
 
 
 @dataclass(slots=True)
@@ -58,19 +51,14 @@ class Server:
 
     def client(self) -> Any:
         """Connect to this server alone."""
-        return redis.Redis(port=self.port, decode_responses=True, socket_timeout=5)
+        return redis.Redis(port=self.port, decode_responses=True, socket_timeout=waiting.PATIENCE_SECONDS)
 
     def kill(self) -> None:
         """End it at once."""
         if self.process:
             os.kill(self.process.pid, signal.SIGKILL)
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=waiting.PATIENCE_SECONDS)
             self.process = None
-
-
-def _low_port() -> int:
-    """Find a free port that leaves room for the cluster's bus, which is 10,000 higher."""
-    return next(port for port in iter(free_port, 0) if port < MAX_PORT - BUS)
 
 
 class Cluster:
@@ -81,15 +69,15 @@ class Cluster:
             "--cluster-enabled",
             "yes",
             "--cluster-node-timeout",
-            "2000",
+            "60000",
             "--save",
             "",
             "--appendonly",
             "no",
         )
         options += ("--bind", "127.0.0.1", "--maxmemory-policy", "noeviction")
-        self.nodes = [Server(directory / str(n), options, port=_low_port()) for n in range(3)]
-        self.url = f"redis+cluster://127.0.0.1:{self.nodes[0].port}"
+        self.nodes = [Server(directory / str(n), options, port=free_port()) for n in range(3)]
+        self.url = f"redis+cluster://127.0.0.1:{self.nodes[0].port}?{waiting.OF_REDIS}"
         try:
             self._join()
         except BaseException:
@@ -164,7 +152,7 @@ class Watched:
         config = directory / "sentinel.conf"
         config.write_text(
             f"sentinel monitor {self.NAME} 127.0.0.1 {self.master.port} 1\n"
-            f"sentinel down-after-milliseconds {self.NAME} 500\n"
+            f"sentinel down-after-milliseconds {self.NAME} 60000\n"
             f"sentinel failover-timeout {self.NAME} 3000\n"
         )
         self.sentinel = Server(directory / "sentinel", (str(config), "--sentinel", "--bind", "127.0.0.1"))
@@ -189,6 +177,11 @@ class Watched:
         flat = self.sentinel.client().execute_command("SENTINEL MASTER", self.NAME)
         facts = flat if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2], strict=True))
         return str(facts[name])
+
+    def lose_master(self) -> None:
+        """End the master, of which Sentinel has been patient until then."""
+        self.sentinel.client().execute_command("SENTINEL SET", self.NAME, "down-after-milliseconds", 500)
+        self.master.kill()
 
     def has_failed_over(self) -> bool:
         """Tell whether Sentinel has put the replica in charge, and the replica knows."""

@@ -22,8 +22,8 @@ from cart.types import CartRef
 from pricing import services as pricing
 from shop.accounts.models import User
 from shop.core.money import Money
-from shop.embedded.ports import free_port
 from tests.cart.helpers import NOW, customer, make_sku, new_guest
+from tests.ports import free_port
 
 pytestmark = pytest.mark.django_db
 

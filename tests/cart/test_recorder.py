@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 import redis
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from cart import comparing, keys, recorder, recording, selectors, services, store, stream
@@ -89,6 +90,27 @@ def test_the_recorder_gathers_what_comes_one_by_one_and_hurries_after_a_full_bat
     assert numbers[0] >= 3
     assert sum(numbers) == 8
     assert CartRecord.objects.count() == 4
+
+
+def test_while_postgresql_is_away_the_recorder_tries_again_more_and_more_rarely(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_sku()
+    services.add_line(ref=customer(), sku_id="MUG", quantity=1, now=NOW)
+    slept: list[float] = []
+    real = recorder.record
+
+    def record(mine: recorder.Recorder, entries: Sequence[stream.Entry]) -> None:
+        if len(slept) < 8:
+            raise OperationalError
+        real(mine, entries)
+
+    monkeypatch.setattr(recorder, "record", record)
+    monkeypatch.setattr(recorder, "close_old_connections", lambda: None)  # the test is one transaction
+    monkeypatch.setattr(time, "sleep", slept.append)
+    recorder.run(should_stop=CartRecord.objects.exists, sleep=lambda _: None)
+
+    assert slept == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5]
 
 
 def test_a_crash_between_commit_and_acknowledgement_repeats_a_no_op(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,10 +37,9 @@ class StripeStandIn:
     requests: list[tuple[str, str, dict[str, Any], dict[str, str]]] = field(default_factory=list)
     """Method, path, parameters, headers of each request."""
     lose_answers: int = 0
-    """So many next changes are made, but answered too late."""
+    """So many next changes are made, but not answered: the client waits until it has no more patience."""
     fail_with: list[int] = field(default_factory=list)
     """Statuses of the next answers; nothing is done then."""
-    late_by: float = 1.0
     _answers: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
     _number: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -313,7 +312,8 @@ def stripe_stand_in() -> Iterator[StripeStandIn]:
                 status, body = books.answer(method, address.path, given, headers.get("idempotency-key", ""))
                 if method == "post" and books.lose_answers:
                     books.lose_answers -= 1
-                    time.sleep(books.late_by)
+                    self.rfile.read(1)  # until the client hangs up
+                    return
             raw = json.dumps({name: value for name, value in body.items() if not name.startswith("_")}).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

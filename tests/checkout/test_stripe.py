@@ -28,6 +28,7 @@ from shop.core.errors import RejectedError
 from shop.core.ids import new_id
 from tests.checkout.helpers import counters, make_sku, principal_of, ready
 from tests.checkout.stripe_stand_in import PAGE, StripeStandIn, stripe_stand_in
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db
 SECRET = "whsec_new"
@@ -36,7 +37,8 @@ SECRET = "whsec_new"
 @pytest.fixture
 def stripe(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[StripeStandIn]:
     """Let the shop be paid through a fresh account."""
-    monkeypatch.setattr(stripe_api, "READ_SECONDS", 0.4)
+    monkeypatch.setattr(stripe_api, "CONNECT_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(stripe_api, "READ_SECONDS", PATIENCE_SECONDS)
     with stripe_stand_in() as account:
         settings.STRIPE = StripeConf(secret_key="sk_test_0123456789", api_base=account.url)
         settings.CHECKOUT = replace(settings.CHECKOUT, gateway="stripe", webhook_secret=f"{SECRET}, whsec_old")
@@ -207,6 +209,13 @@ def test_a_bank_that_asks_back_is_gone_to_and_waited_for(stripe: StripeStandIn) 
     assert check(payment).order_number
 
 
+@pytest.fixture
+def _impatient(stripe: StripeStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait long for an answer that is lost."""
+    monkeypatch.setattr(stripe_api, "READ_SECONDS", 3)
+
+
+@pytest.mark.usefixtures("_impatient")
 def test_a_lost_answer_is_asked_for_again_under_the_same_key(stripe: StripeStandIn) -> None:
     stripe.lose_answers = 1
     payment = buy("pm_card_visa")
@@ -214,6 +223,7 @@ def test_a_lost_answer_is_asked_for_again_under_the_same_key(stripe: StripeStand
     assert len(stripe.intents) == 1
 
 
+@pytest.mark.usefixtures("_impatient")
 def test_a_payment_whose_answers_were_all_lost_is_found_in_the_books(stripe: StripeStandIn) -> None:
     stripe.lose_answers = 2
     payment = buy("pm_card_visa")

@@ -12,6 +12,7 @@ from inventory.models import StockItem
 from shop.core import db
 from shop.core.errors import BusyError, UnavailableError
 from tests.races.rivals import held_open, meet
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,7 +44,7 @@ def test_of_two_transactions_in_a_ring_both_come_through() -> None:
             tries.append(number)
             take(first)
             if is_first_try.pop() if is_first_try else False:
-                both_hold_one.wait(20)
+                both_hold_one.wait(PATIENCE_SECONDS)
             take(second)
             StockItem.objects.filter(pk=first).update(on_hand=8)
             return "done"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +9,7 @@ from django.db import OperationalError, connection
 from psycopg_pool import ConnectionPool
 
 from shop.core.postgresql.base import DatabaseWrapper
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -17,7 +17,10 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def pooled() -> Iterator[DatabaseWrapper]:
     """Give a database of the test's own, with a pool of one connection."""
-    options = {**connection.settings_dict["OPTIONS"], "pool": {"min_size": 1, "max_size": 1, "timeout": 5}}
+    options = {
+        **connection.settings_dict["OPTIONS"],
+        "pool": {"min_size": 1, "max_size": 1, "timeout": PATIENCE_SECONDS},
+    }
     database = DatabaseWrapper({**connection.settings_dict, "OPTIONS": options}, alias=connection.alias)
     yield database
     database.close()
@@ -45,10 +48,7 @@ def test_a_connection_that_the_server_ended_is_replaced_before_it_is_used(pooled
     assert _process(pooled) == first
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s)", [first])
-    until = time.monotonic() + 10
-    while _is_there(first):
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_until(lambda: not _is_there(first))
     assert _process(pooled) != first
 
 

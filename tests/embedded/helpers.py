@@ -2,21 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import psutil
-
-
-def wait_until(condition: Callable[[], object], *, seconds: float = 15) -> None:
-    """Wait until the condition holds.
-
-    :raises AssertionError: if it does not in time.
-    """
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, f"waited {seconds} s in vain"
-        time.sleep(0.02)
 
 
 def is_alive(pid: int) -> bool:

@@ -16,7 +16,8 @@ from pytest_socket import SocketConnectBlockedError
 
 from shop.embedded import addresses, servers
 from tests.conftest import RunProcess, running_process
-from tests.embedded.helpers import find, wait_until
+from tests.embedded.helpers import find
+from tests.waiting import wait_until
 
 
 @pytest.mark.django_db
@@ -77,10 +78,10 @@ def test_an_interrupted_session_leaves_no_servers(ending: int, tmp_path: Path) -
     argv += ["-c", "pyproject.toml", "--rootdir", ".", "-v", "-s"]
     with running_process(argv, env=OWN_SERVERS) as session:
         directory = addresses.test_directory(session.process.pid)
-        wait_until(lambda: len(find(str(directory))) >= 2, seconds=60)
+        wait_until(lambda: len(find(str(directory))) >= 2)
         session.process.send_signal(ending)
-        session.wait(seconds=60)
-    wait_until(lambda: find(str(directory)) == [], seconds=60)
+        session.wait()
+    wait_until(lambda: find(str(directory)) == [])
     if ending == signal.SIGKILL:
         assert directory.exists()
         servers.clear_leftovers()

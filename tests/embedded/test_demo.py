@@ -18,10 +18,11 @@ import pytest
 from shop.catalog.management.commands import load_demo
 from shop.embedded import addresses
 from shop.embedded import demo as demo_module
-from shop.embedded.ports import free_port
 from shop.embedded.processes import end_stranger
 from tests.conftest import RunningProcess, running_process
-from tests.embedded.helpers import find, wait_until
+from tests.embedded.helpers import find
+from tests.ports import free_port
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.fault
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,7 +90,7 @@ def found(data_dir: Path, word: str) -> int:
 
 def page(port: int) -> str:
     """Get the first page."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=PATIENCE_SECONDS) as answer:
         return str(answer.read().decode())
 
 
@@ -113,7 +114,7 @@ COUNT = "from shop.catalog.models import Product; print(Product.objects.count())
 def test_a_person_starts_uses_breaks_and_ends_the_shop(data_dir: Path) -> None:
     port = free_port()
     with demo(data_dir, port=port) as process:
-        process.wait_for("The shop is open", seconds=120)
+        process.wait_for("The shop is open")
         assert "<html" in page(port)
         products = manage(data_dir, "shell", "--no-imports", "-c", COUNT)
         assert int(products) > 0
@@ -133,13 +134,13 @@ def test_a_person_starts_uses_breaks_and_ends_the_shop(data_dir: Path) -> None:
         # The whole demo is killed; the next one clears away what that left, and keeps the data.
         process.process.kill()
         with demo(data_dir, port=port) as again:
-            again.wait_for("The shop is open", seconds=120)
+            again.wait_for("The shop is open")
             assert manage(data_dir, "shell", "--no-imports", "-c", COUNT) == products
 
             # The beat dies and is still dead when everything is asked to end.
             os.kill(found(data_dir, " beat "), signal.SIGKILL)
             again.process.send_signal(signal.SIGTERM)
-            assert again.wait(seconds=60) == 0
+            assert again.wait() == 0
         assert of_this_demo(data_dir) == []
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from shop.embedded.processes import Program, bury, created_at, end, end_stranger, has_ended, start
-from tests.embedded.helpers import is_alive, wait_until
+from tests.embedded.helpers import is_alive
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 # Starts a grandchild that cannot be asked to end, tells its number, and sleeps.
@@ -32,7 +33,7 @@ def grandchild(path: Path) -> int:
 def test_ending_a_process_ends_the_children_it_leaves(tmp_path: Path) -> None:
     process = start(Program("parent", (sys.executable, "-c", PARENT, str(tmp_path / "pid"), "60")))
     pid = grandchild(tmp_path / "pid")
-    assert end(process, grace_seconds=5) == -signal.SIGTERM
+    assert end(process, grace_seconds=PATIENCE_SECONDS) == -signal.SIGTERM
     wait_until(lambda: not is_alive(pid))
 
 
@@ -70,7 +71,7 @@ def test_a_leftover_is_ended_only_if_it_is_the_same_process() -> None:
     assert created is not None
     end_stranger(process.pid, created=created - 1)
     assert not has_ended(process)
-    end_stranger(process.pid, created=created, grace_seconds=5)
+    end_stranger(process.pid, created=created, grace_seconds=PATIENCE_SECONDS)
     assert has_ended(process)
     bury(process)
     end_stranger(process.pid, created=created)

@@ -14,7 +14,8 @@ import redis
 
 from shop.embedded import postgres, redis_server, servers
 from shop.embedded.processes import Program, bury, end, has_ended, start
-from tests.embedded.helpers import find, wait_until
+from tests.embedded.helpers import find
+from tests.waiting import wait_until
 
 
 @pytest.fixture

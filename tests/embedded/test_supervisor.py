@@ -14,8 +14,9 @@ import pytest
 from shop.embedded import supervisor
 from shop.embedded.processes import Program, bury, created_at, has_ended, start
 from shop.embedded.supervisor import CannotRunError, Household, StoppedError
-from tests.embedded.helpers import is_alive, wait_until
+from tests.embedded.helpers import is_alive
 from tests.embedded.test_processes import PARENT, grandchild
+from tests.waiting import wait_until
 
 SLEEPER = Program("sleeper", ("sleep", "60"), grace_seconds=5)
 

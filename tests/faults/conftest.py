@@ -19,7 +19,8 @@ from redis.retry import Retry
 
 from shop.core import redis as connections
 from shop.embedded import redis_server
-from shop.embedded.ports import free_port
+from tests.ports import free_port
+from tests.waiting import OF_REDIS, PATIENCE_SECONDS
 
 
 class OwnRedis:
@@ -29,7 +30,9 @@ class OwnRedis:
         self.program = program
         self.directory = directory
         self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.url = f"redis://127.0.0.1:{self.port}/0?{OF_REDIS}"
+        self.frozen_url = f"redis://127.0.0.1:{self.port}/0"
+        """For a test that keeps it from answering: the shop's own patience."""
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *more: str, is_loading: bool = False) -> None:
@@ -68,7 +71,7 @@ class OwnRedis:
         if self.process:
             self.send(signal.SIGCONT)
             self.send(number)
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=PATIENCE_SECONDS)
             self.process = None
 
 
@@ -80,5 +83,6 @@ def own_redis(tmp_path: Path, settings: Any) -> Iterator[OwnRedis]:
     settings.CART = replace(settings.CART, redis_url=server.url)
     yield server
     server.stop()
-    connections.client(server.url).close()
-    connections.mend(server.url)
+    for url in (server.url, server.frozen_url):
+        connections.client(url).close()
+        connections.mend(url)

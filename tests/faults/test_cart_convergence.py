@@ -1,4 +1,4 @@
-"""Whatever dies, ten seconds after it is healed PostgreSQL and Redis hold the same carts. Real processes."""
+"""Whatever dies, soon after it is healed PostgreSQL and Redis hold the same carts. Real processes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import random
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -21,10 +20,10 @@ from cart import auditing, recorder, selectors, services, stream
 from cart.models import CartRecord
 from tests.cart.helpers import NOW, customer, make_sku, new_guest, quantities
 from tests.conftest import RunningProcess, RunProcess
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.fault, pytest.mark.django_db(transaction=True)]
 
-PROMISE_SECONDS = 10
 CARTS = 40
 
 CHANGE_AND_DIE = """
@@ -49,7 +48,7 @@ services.add_line(ref=CartRef("u", "1"), sku_id="MUG", quantity=1, now=clock.now
 def recording(run_process: RunProcess) -> Iterator[RunningProcess]:
     """Run a recorder."""
     with run_process([sys.executable, "manage.py", "record_cart_events"]) as process:
-        process.wait_for("Recording cart events.", seconds=60)
+        process.wait_for("Recording cart events.")
         yield process
 
 
@@ -60,19 +59,14 @@ def change(rounds: int = 1, *, first: int = 1) -> None:
             services.add_line(ref=customer(number), sku_id="MUG", quantity=1, now=NOW)
 
 
-def agree(*, seconds: float = PROMISE_SECONDS) -> float:
-    """Wait until both hold the same carts, all of them; give how long that took.
+def agree() -> None:
+    """Wait until both hold the same carts, all of them."""
 
-    :raises AssertionError: if it takes longer than promised.
-    """
-    began = time.monotonic()
-    while True:
+    def is_so() -> bool:
         later = timezone.now() + timedelta(minutes=1)
-        left = auditing.list_disagreements(is_whole=True, now=later)
-        if not left:
-            return time.monotonic() - began
-        assert time.monotonic() - began < seconds, left[:3]
-        time.sleep(0.1)
+        return not auditing.list_disagreements(is_whole=True, now=later)
+
+    wait_until(is_so)
 
 
 def units() -> list[int]:
@@ -87,11 +81,11 @@ def test_a_killed_recorder_leaves_nothing_behind(run_process: RunProcess) -> Non
         # Killed in the middle of its work, with events in hand.
         os.kill(first.process.pid, signal.SIGKILL)
         change(2)
-        agree(seconds=PROMISE_SECONDS + 20)  # the machine may be busy: two starts and a kill
+        agree()
     assert units() == [4] * CARTS
 
 
-def test_events_that_a_killed_recorder_had_in_hand_are_recorded_within_the_promise(
+def test_events_that_a_killed_recorder_had_in_hand_are_recorded_by_another_within_ten_seconds(
     run_process: RunProcess, cart_redis: redis.Redis
 ) -> None:
     make_sku(on_hand=50_000)
@@ -100,6 +94,8 @@ def test_events_that_a_killed_recorder_had_in_hand_are_recorded_within_the_promi
     assert len(stream.read_new(consumer="killed", count=1_000)) == CARTS
     with recording(run_process):
         agree()
+    # After so long they count as nobody's, and so often is looked for such.
+    assert recorder.IDLE_MS / 1_000 + recorder.CLAIM_SECONDS < 10
     assert units() == [1] * CARTS
 
 
@@ -122,7 +118,7 @@ def test_flushall_amid_changes_leaves_both_in_agreement_and_no_acknowledged_reco
 def test_a_worker_killed_after_the_script_has_applied_once_when_the_client_repeats(run_process: RunProcess) -> None:
     make_sku()
     with run_process([sys.executable, "-c", CHANGE_AND_DIE, "key-1"]) as process:
-        assert process.wait(seconds=60) in (-9, 137), process.output()
+        assert process.wait() in (-9, 137), process.output()
     assert quantities(selectors.get_cart(ref=customer(1))) == {"MUG": 1}
 
     again = services.add_line(ref=customer(1), sku_id="MUG", quantity=1, now=NOW, operation_id="key-1")
@@ -136,7 +132,7 @@ def test_a_repeat_under_another_key_would_be_applied_again(run_process: RunProce
     """The twin."""
     make_sku()
     with run_process([sys.executable, "-c", CHANGE_AND_DIE, "key-1"]) as process:
-        assert process.wait(seconds=60) in (-9, 137), process.output()
+        assert process.wait() in (-9, 137), process.output()
 
     again = services.add_line(ref=customer(1), sku_id="MUG", quantity=1, now=NOW, operation_id="key-2")
 
@@ -148,6 +144,7 @@ def test_everything_at_once_ends_in_agreement(run_process: RunProcess, cart_redi
     make_sku(on_hand=50_000)
     chance = random.Random(7)
     stop = threading.Event()
+    changes: list[int] = []
     failures: list[Exception] = []
 
     def shop(first: int) -> None:
@@ -155,6 +152,7 @@ def test_everything_at_once_ends_in_agreement(run_process: RunProcess, cart_redi
             while not stop.is_set():
                 number = chance.randrange(CARTS)
                 services.set_quantity(ref=customer(first + number), sku_id="MUG", quantity=chance.randrange(9), now=NOW)
+                changes.append(number)
         except Exception as error:  # noqa: BLE001 - told below
             failures.append(error)
         finally:
@@ -164,13 +162,13 @@ def test_everything_at_once_ends_in_agreement(run_process: RunProcess, cart_redi
     with recording(run_process) as first, recording(run_process):
         for thread in threads:
             thread.start()
-        time.sleep(0.7)
+        wait_until(lambda: len(changes) > 100)
         os.kill(first.process.pid, signal.SIGKILL)
-        time.sleep(0.3)
+        wait_until(lambda: len(changes) > 150)
         cart_redis.flushdb()
-        time.sleep(0.7)
+        wait_until(lambda: len(changes) > 250)
         stop.set()
         for thread in threads:
-            thread.join(timeout=30)
+            thread.join()
         agree()
     assert failures == []

@@ -15,9 +15,9 @@ from cart.errors import CartFrozenError, CartMergedError, CartsUnavailableError
 from cart.types import CartRef, CartState
 from shop.accounts.models import User, WebSession
 from shop.core.ids import hash_token, new_token
-from shop.embedded.ports import free_port
 from tests.cart.helpers import NOW, customer, make_sku, quantities
 from tests.conftest import RunProcess
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.fault, pytest.mark.django_db(transaction=True)]
 
@@ -87,7 +87,7 @@ def test_a_sign_in_killed_after_any_step_is_finished_by_the_next_and_joins_once(
     services.add_line(ref=customer(7), sku_id="MUG", quantity=1, now=NOW)
 
     with run_process([sys.executable, "-c", MERGE_AND_DIE, step, guest.owner, "7", policy]) as process:
-        assert process.wait(seconds=60) in (-9, 137), process.output()
+        assert process.wait() in (-9, 137), process.output()
     refusal = CartMergedError if step == "tombstone" else CartFrozenError
     with pytest.raises(refusal):
         services.add_line(ref=guest, sku_id="MUG", quantity=1, now=NOW)
@@ -111,7 +111,7 @@ def test_a_sign_in_killed_before_it_joined_anything_leaves_the_guest_a_guest_and
     guest = guest_with(token, MUG=2)
     user = User.objects.create_user("ada@example.com", PASSWORD)
     with run_process([sys.executable, "-c", SIGN_IN_AND_DIE, token, PASSWORD]) as process:
-        assert process.wait(seconds=60) in (-9, 137), process.output()
+        assert process.wait() in (-9, 137), process.output()
 
     # The browser got no answer: it has its guest's cookie still, and no session that was signed in.
     assert not any("_auth_user_id" in session.get_decoded() for session in WebSession.objects.all())
@@ -135,7 +135,7 @@ def test_a_sign_in_that_ended_the_guests_cart_before_it_joined_it_would_lose_it(
     guest_with(token, MUG=2)
     user = User.objects.create_user("ada@example.com", PASSWORD)
     with run_process([sys.executable, "-c", END_THE_GUEST_FIRST_AND_DIE, token, PASSWORD]) as process:
-        assert process.wait(seconds=60) in (-9, 137), process.output()
+        assert process.wait() in (-9, 137), process.output()
 
     client = Client()
     client.cookies[identity.COOKIE] = token
@@ -197,7 +197,7 @@ def _signed_out_in_the_middle(run_process: RunProcess) -> tuple[Client, User, st
     token = new_token()
     guest = guest_with(token, MUG=2)
     with run_process([sys.executable, "-c", MERGE_AND_DIE, "freeze", guest.owner, str(user.pk), "max"]) as process:
-        process.wait(seconds=60)
+        process.wait()
     client = Client(headers={"Sec-Fetch-Site": "same-origin"})
     client.force_login(user)
     client.logout()

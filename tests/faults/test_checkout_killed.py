@@ -17,7 +17,6 @@ from shop.checkout.models import Checkout, FakeCharge, IdempotencyRecord, Order,
 from shop.checkout.types import CheckoutView
 from shop.core import clock
 from shop.core.ids import hash_token, new_token
-from shop.embedded.ports import free_port
 from tests.api.helpers import Api
 from tests.checkout.helpers import (
     cart_of,
@@ -33,6 +32,7 @@ from tests.checkout.helpers import (
     start,
 )
 from tests.conftest import RunProcess
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.fault, pytest.mark.django_db(transaction=True)]
 

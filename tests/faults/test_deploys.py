@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 import uuid
@@ -17,6 +17,7 @@ from django.db import connection
 from tests.api.helpers import sell
 from tests.conftest import RunProcess, serving
 from tests.races.rivals import held_open
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = [pytest.mark.fault, pytest.mark.django_db(transaction=True)]
 
@@ -38,7 +39,7 @@ class Journal:
         named = {name: value for name, value in headers.items() if value}
         request = urllib.request.Request(f"{url}/api/v1/cart/items", body, named, method="POST")
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
                 self.session = answer.headers.get("Cart-Session") or self.session
         except (OSError, urllib.error.HTTPError):
             self.unknown.append(key)
@@ -48,7 +49,7 @@ class Journal:
     def units(self, url: str) -> int:
         """Tell how many units the cart has."""
         request = urllib.request.Request(f"{url}/api/v1/cart/count", headers={"Cart-Session": self.session})
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
             return int(json.load(answer)["units"])
 
 
@@ -69,17 +70,12 @@ def test_a_web_process_that_is_asked_to_end_loses_nothing_it_acknowledged() -> N
         threads = [threading.Thread(target=shop, args=(journal, url)) for journal in journals]
         for thread in threads:
             thread.start()
-        until = time.monotonic() + 20
-        while min(len(journal.acknowledged) for journal in journals) < 3:
-            assert time.monotonic() < until, "the clients got no answers"
-            time.sleep(0.005)
-        began = time.monotonic()
+        wait_until(lambda: min(len(journal.acknowledged) for journal in journals) >= 3, "the clients got no answers")
         process.process.send_signal(signal.SIGTERM)
-        process.wait(seconds=30)
-        assert time.monotonic() - began < 30
+        process.wait()
         stop.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(PATIENCE_SECONDS)
 
     with serving() as (url, _process):
         for journal in journals:
@@ -97,8 +93,10 @@ def test_a_migration_that_meets_a_table_in_use_gives_up_soon_and_says_so(run_pro
         with connection.cursor() as cursor:
             cursor.execute("LOCK TABLE django_migrations IN ACCESS EXCLUSIVE MODE")
 
-    with held_open(use), run_process(["python", "manage.py", "migrate"]) as process:
-        assert process.wait(seconds=30) == 1
+    # The tests' own patience is taken from it: the command has less than the shop.
+    argv = ["env", "-u", "DATABASE_LOCK_TIMEOUT_MS", sys.executable, "manage.py", "migrate"]
+    with held_open(use), run_process(argv) as process:
+        assert process.wait() == 1
     assert process.output().strip().splitlines()[-1] == (
         "A table is in use: no lock within 2 s, so that nobody waits behind this. Run it again."
     )

@@ -24,6 +24,7 @@ from shop.embedded.processes import end, start
 from tests.conftest import RunningProcess, process_environment, running_process
 from tests.inventory.helpers import assert_balanced, counters, demands, states, stock
 from tests.races.rivals import running
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.fault, pytest.mark.django_db(transaction=True)]
 
@@ -60,12 +61,12 @@ def test_a_server_without_a_free_connection_is_an_unavailable_answer_however_lon
         running(buy) as answer,
         pytest.raises(UnavailableError) as refused,
     ):
-        answer.result(30)
+        answer.result(PATIENCE_SECONDS)
     assert refused.value.retry_after_seconds
     assert counters() == {"MUG": (2, 0)}
 
     with running(buy) as answer:
-        answer.result(30)
+        answer.result(PATIENCE_SECONDS)
     assert counters() == {"MUG": (2, 1)}
     assert_balanced()
 
@@ -199,7 +200,7 @@ def sold(shoppers: Sequence[RunningProcess]) -> set[str]:
 def wait_for_five_more(shoppers: Sequence[RunningProcess]) -> None:
     """Wait until each has sold five times more than up to now."""
     for shopper, done in [(shopper, len(sold([shopper]))) for shopper in shoppers]:
-        shopper.wait_for(f"_{done + 5}\n", seconds=60)
+        shopper.wait_for(f"_{done + 5}\n")
 
 
 def test_postgresql_restarted_amid_reservations_loses_no_sale_and_makes_none_twice(tmp_path: Path) -> None:
@@ -210,7 +211,7 @@ def test_postgresql_restarted_amid_reservations_loses_no_sale_and_makes_none_twi
         ask(tmp_path, BRING)
         shoppers = [stack.enter_context(running_process([*client, name], env=environment)) for name in ("anna", "bert")]
         for shopper in shoppers:
-            shopper.wait_for("sold", seconds=60)
+            shopper.wait_for("sold")
 
         restart()
 
@@ -230,5 +231,5 @@ def test_postgresql_restarted_amid_reservations_loses_no_sale_and_makes_none_twi
         restart()
         for shopper in shoppers:
             shopper.process.send_signal(signal.SIGTERM)
-            assert shopper.wait(seconds=60) == 0, shopper.output()
+            assert shopper.wait() == 0, shopper.output()
         assert not sold(shoppers) <= set(dict(ask(tmp_path, BOOKED)))

@@ -19,11 +19,9 @@ from shop.core import clock
 from shop.embedded import addresses, redis_server
 from shop.embedded.processes import Program, end, start
 from tests.conftest import RunningProcess, RunProcess
-from tests.embedded.helpers import wait_until
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.fault, pytest.mark.django_db(transaction=True)]
-
-RESUMES_SECONDS = 60
 
 
 @pytest.fixture
@@ -85,11 +83,11 @@ def test_a_worker_goes_on_when_its_broker_was_restarted_with_nothing_in_it(
             until_then.enter_context(worker(run_process, broker))
             leave_work()
             wake(broker, forget_old.name)
-            wait_until(is_done, seconds=RESUMES_SECONDS)
+            wait_until(is_done)
         leave_work()
         with running_broker(broker):
             wake(broker, forget_old.name)
-            wait_until(is_done, seconds=RESUMES_SECONDS)
+            wait_until(is_done)
 
 
 def test_what_only_a_newer_release_knows_is_put_aside_and_holds_up_nothing(

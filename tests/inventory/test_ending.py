@@ -128,7 +128,7 @@ def test_the_sweep_says_when_it_last_came_to_its_end() -> None:
     assert selectors.last_sweep_at() is None
     stock(MUG=1)
     inventory.reserve(demands=demands(MUG=1), owner="chk_1", ttl_seconds=-90)
-    assert 90 <= selectors.oldest_overdue_seconds() < 100
+    assert 90 <= selectors.oldest_overdue_seconds() < 150
 
     sweep_reservations(from_a_newer_version="ignored")
 

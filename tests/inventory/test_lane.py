@@ -21,6 +21,7 @@ from inventory.services.heating import find_hot, note_wait
 from inventory.types import LaneState, ReservationState
 from tests.inventory.helpers import assert_balanced, counters, demands, states, stock
 from tests.races.rivals import held_open, running
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -79,7 +80,7 @@ def test_what_is_reserved_ahead_is_found_in_the_transaction_without_a_lock_on_st
     with transaction.atomic():
         view = inventory.reserve(demands=demands(HOT=2), owner="chk_1")
         with running(_lock_hot) as other:
-            assert other.result(20) == 2
+            assert other.result(PATIENCE_SECONDS) == 2
     assert states() == {view.reservation_id: "soft"}
     assert inventory.release_owner(owner="chk_1", cause="failed") is True
     assert inventory.release_owner(owner="chk_1", cause="failed") is False

@@ -67,7 +67,7 @@ def test_a_refusal_says_when_units_may_come_back() -> None:
 
     (shortage,) = refused.value.shortages
     assert shortage.retry_after_seconds is not None
-    assert 290 <= shortage.retry_after_seconds <= 300
+    assert 240 <= shortage.retry_after_seconds <= 300
 
 
 def test_the_same_wish_of_the_same_owner_is_the_same_reservation() -> None:

@@ -11,6 +11,8 @@ from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
 
+from tests.waiting import PATIENCE_SECONDS
+
 
 @dataclass(slots=True)
 class MailServer:
@@ -39,7 +41,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class _Handler(socketserver.StreamRequestHandler):
-    timeout = 5
+    timeout = PATIENCE_SECONDS
     server: _Server
 
     def say(self, text: str) -> None:

@@ -21,10 +21,11 @@ from notifications.models import Campaign, MailEvent, Message, Suppression
 from notifications.rules import breakers
 from notifications.types import Scope
 from shop.core import clock
-from shop.embedded.ports import free_port
 from tests.checkout.helpers import make_sku
 from tests.notifications.carts import leave_cart, make_campaign, make_customer, run, the_message
+from tests.ports import free_port
 from tests.security.test_logs import logged
+from tests.waiting import PATIENCE_SECONDS
 
 __all__ = ["logged"]
 
@@ -284,7 +285,7 @@ def send_by(settings: Settings, port: int) -> None:
     settings.ANYMAIL = {
         "POSTMARK_SERVER_TOKEN": "token",
         "POSTMARK_API_URL": f"http://127.0.0.1:{port}/",
-        "REQUESTS_TIMEOUT": 3,
+        "REQUESTS_TIMEOUT": PATIENCE_SECONDS,
     }
 
 

@@ -18,10 +18,11 @@ from notifications.models import Cursor, Message
 from shop.checkout import access, models
 from shop.checkout.types import PaymentState
 from shop.core import clock
-from shop.embedded.ports import free_port
 from tests.checkout.helpers import later, make_sku, new_guest, outcome_of, pay, put, ready, start
 from tests.checkout.test_outcomes import expire_reservations
 from tests.notifications.helpers import MailServer, mail_server
+from tests.ports import free_port
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db
 
@@ -44,7 +45,7 @@ def use(settings: Settings, server: MailServer | None) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST = "127.0.0.1"
     settings.EMAIL_PORT = server.port if server else free_port()
-    settings.EMAIL_TIMEOUT = 3
+    settings.EMAIL_TIMEOUT = PATIENCE_SECONDS
 
 
 def part(message: EmailMessage, subtype: str) -> str:

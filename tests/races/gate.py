@@ -11,8 +11,8 @@ from django.db import connection
 
 from shop.core.db import rows
 from tests.conftest import RunningProcess, RunProcess
-from tests.embedded.helpers import wait_until
 from tests.races.process import GATE
+from tests.waiting import wait_until
 
 PATIENT = {"INVENTORY_LANE_WAIT_SECONDS": "60"}
 """A slow machine is not the fault that is looked for."""
@@ -39,14 +39,14 @@ def at_the_gate(
                     for command in commands
                 ]
                 for process in started:
-                    process.wait_for("ready", seconds=60)
+                    process.wait_for("ready")
             finally:
                 cursor.execute(f"SELECT pg_advisory_unlock({GATE})")
         # Who still stands at the gate must not be taken for one who waits for a row.
-        wait_until(lambda: not rows(AT_THE_GATE), seconds=60)
+        wait_until(lambda: not rows(AT_THE_GATE))
         yield started
 
 
 def told(process: RunningProcess) -> Counter[str]:
-    assert process.wait(seconds=60) == 0, process.output()
+    assert process.wait() == 0, process.output()
     return Counter(json.loads(process.output().rpartition("told ")[2]))

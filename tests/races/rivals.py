@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 from django.db import connection, transaction
 
+from tests.waiting import PATIENCE_SECONDS
+
 T = TypeVar("T")
-PATIENCE_SECONDS = 60
 
 
 def meet(count: int, act: Callable[[int], T]) -> list[T | Exception]:

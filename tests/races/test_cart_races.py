@@ -15,6 +15,7 @@ from cart import keys, recorder, restoring, selectors, services, store
 from cart.codec import encode_line
 from cart.types import CartRef, MergePolicy
 from tests.cart.helpers import NOW, customer, make_sku, new_guest, quantities
+from tests.waiting import PATIENCE_SECONDS
 
 T = TypeVar("T")
 RIVALS = 20
@@ -28,7 +29,7 @@ def meet(rivals: int, act: Callable[[int], T]) -> list[T | Exception]:
 
     def run(number: int) -> T | Exception:
         try:
-            barrier.wait(timeout=20)
+            barrier.wait(PATIENCE_SECONDS)
             return act(number)
         except Exception as error:  # noqa: BLE001 - judged by the test
             return error
@@ -65,7 +66,7 @@ def test_read_decide_write_would_lose_additions(cart_redis: redis.Redis) -> None
 
     def unguarded(_: int) -> None:
         line = selectors.get_cart(ref=ref).lines[0]
-        together.wait(timeout=20)
+        together.wait(PATIENCE_SECONDS)
         text = encode_line(line)
         cart_redis.hset(name, "A", f"{line.quantity + 2} {text.partition(' ')[2]}")
 
@@ -145,7 +146,9 @@ def test_many_readers_of_an_empty_redis_ask_postgresql_once(
         return real(ref)
 
     monkeypatch.setattr(restoring, "find_record", count)
-    monkeypatch.setattr(restoring, "WAIT_SECONDS", 20)  # a slow machine is not the fault that is looked for
+    # A slow machine is not the fault that is looked for.
+    monkeypatch.setattr(restoring, "WAIT_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(store, "ASKING_MS", PATIENCE_SECONDS * 1_000)
     results = meet(RIVALS, lambda _: selectors.get_cart(ref=ref))
 
     assert [quantities(r) for r in results if not isinstance(r, Exception)] == [{"A": 3}] * RIVALS
@@ -163,7 +166,7 @@ def test_without_the_claim_every_reader_would_ask(cart_redis: redis.Redis, monke
     real = restoring.find_record
 
     def count(ref: CartRef) -> restoring.Stored | None:
-        together.wait(timeout=20)  # nobody has restored it before everybody has asked
+        together.wait(PATIENCE_SECONDS)  # nobody has restored it before everybody has asked
         asked.append(ref.owner)
         return real(ref)
 

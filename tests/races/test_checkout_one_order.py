@@ -34,6 +34,7 @@ from tests.checkout.helpers import (
     start,
 )
 from tests.races.rivals import meet
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -178,7 +179,7 @@ def test_twin_without_the_owners_turn_and_constraint_opens_many(monkeypatch: pyt
 
     def choose(*seen: Any) -> Any:
         with suppress(threading.BrokenBarrierError):
-            all_have_looked.wait(20)
+            all_have_looked.wait(PATIENCE_SECONDS)
         return true_choose(*seen)
 
     monkeypatch.setattr(starting, "choose", choose)

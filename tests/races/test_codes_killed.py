@@ -50,7 +50,7 @@ def payers(run_process: RunProcess, first: int, step: int, how: str) -> Abstract
 
 
 def told(process: RunningProcess) -> Counter[str]:
-    assert process.wait(seconds=120) == 0, process.output()
+    assert process.wait() == 0, process.output()
     return Counter(json.loads(process.output().rpartition("told ")[2]))
 
 
@@ -62,11 +62,11 @@ def race(run_process: RunProcess, how: str) -> Counter[str]:
             try:
                 rivals = [stack.enter_context(payers(run_process, first, 2, how)) for first in (2, 3)]
                 for rival in rivals:
-                    rival.wait_for("ready", seconds=60)
+                    rival.wait_for("ready")
                 victims = []
                 for first, step in enumerate(("asking", "claimed")):
                     victims.append(stack.enter_context(payers(run_process, first, CHECKOUTS, step)))
-                    victims[-1].wait_for(step, seconds=60)
+                    victims[-1].wait_for(step)
             finally:
                 cursor.execute(f"SELECT pg_advisory_unlock({GATE})")
         wait_until_blocked(rivals=4)

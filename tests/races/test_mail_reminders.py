@@ -24,7 +24,8 @@ from shop.core.db import array_text
 from tests.checkout.helpers import ADDRESS, make_sku, pay, start
 from tests.checkout.helpers import fill as fill_checkout
 from tests.notifications.carts import leave_cart, make_campaign, make_customer
-from tests.races.rivals import PATIENCE_SECONDS, held_open, meet, running, wait_until_blocked
+from tests.races.rivals import held_open, meet, running, wait_until_blocked
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -112,7 +113,7 @@ def test_a_worker_waits_for_an_order_that_has_begun_and_then_sees_it() -> None:
     may_begin = threading.Event()
 
     def work() -> int:
-        assert may_begin.wait(30)
+        assert may_begin.wait(PATIENCE_SECONDS)
         return services.send_reminders(now=clock.now())
 
     with running(work) as worker:
@@ -120,7 +121,7 @@ def test_a_worker_waits_for_an_order_that_has_begun_and_then_sees_it() -> None:
             may_begin.set()
             wait_until_blocked()
             assert not worker.done()
-        assert worker.result(30) == 0
+        assert worker.result(PATIENCE_SECONDS) == 0
     assert Message.objects.get().reason == "cart_gone"
     assert mail.outbox == []
 
@@ -148,7 +149,7 @@ def test_a_whole_purchase_between_the_gates_facts_and_the_lock_is_seen(monkeypat
     def lock(*, record_id: int) -> Any:
         monkeypatch.setattr(idle, "lock_record", true_lock)
         with running(lambda: order_of(user.pk)) as purchase:
-            purchase.result(30)
+            purchase.result(PATIENCE_SECONDS)
         return true_lock(record_id=record_id)
 
     monkeypatch.setattr(idle, "lock_record", lock)
@@ -256,6 +257,8 @@ def test_a_cart_that_stays_locked_holds_up_no_other_mail() -> None:
     make_campaign()
     services.detect(now=clock.now())
     first = CartRecord.objects.order_by("pk")[0]
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = 100")
     with held_open(lambda: CartRecord.objects.filter(pk=first.pk).update(units=2)):
         assert services.send_reminders(now=clock.now()) == 1
     assert Message.objects.get(state="due").reason == "cart_busy"

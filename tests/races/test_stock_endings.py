@@ -20,6 +20,7 @@ from inventory.types import ReservationState, ReservationView
 from shop.core.errors import UnavailableError
 from tests.inventory.helpers import age, assert_balanced, counters, demands, states, stock
 from tests.races.rivals import be_patient, held_open, meet, running, wait_until_blocked
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -86,7 +87,7 @@ def test_units_that_come_back_while_a_buyer_waits_for_the_row_are_theirs(end: st
         with held_open(ends[end]):
             buyer = later.enter_context(running(lambda: inventory.reserve(demands=demands(MUG=1), owner="chk_new")))
             wait_until_blocked()
-        view = buyer.result(30)
+        view = buyer.result(PATIENCE_SECONDS)
 
     assert view.state is ReservationState.SOFT
     assert counters() == {"MUG": (2, 2) if end == "adjust" else (1, 1)}
@@ -143,7 +144,7 @@ def kill_a_sweeper() -> None:
                 )
                 assert cursor.fetchall() == [(True,)]
         with pytest.raises(UnavailableError):
-            sweeper.result(30)
+            sweeper.result(PATIENCE_SECONDS)
 
 
 def test_a_sweeper_that_dies_in_its_batch_leaves_nothing_half_done_and_no_lock() -> None:
@@ -210,7 +211,7 @@ def test_twin_that_does_not_pass_over_what_is_locked_waits(monkeypatch: pytest.M
         with held_open(inventory.prune_reservations):
             other = later.enter_context(running(inventory.prune_reservations))
             wait_until_blocked()
-        assert other.result(30) == 0
+        assert other.result(PATIENCE_SECONDS) == 0
 
 
 def end_long_ago() -> None:

@@ -23,8 +23,9 @@ from inventory.services import lane
 from inventory.types import ReservationView
 from shop.core.errors import UnavailableError
 from tests.inventory.helpers import assert_balanced, counters, demands, stock
-from tests.races.rivals import PATIENCE_SECONDS, be_patient, held_open, meet, wait_until_blocked
+from tests.races.rivals import be_patient, held_open, meet, wait_until_blocked
 from tests.races.test_stock_overselling import without_check
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 

@@ -20,6 +20,7 @@ from inventory.services import opening, repairing
 from inventory.types import ReservationView
 from tests.inventory.helpers import assert_balanced, counters, demands, shares, standing, stock
 from tests.races.rivals import be_patient, held_open, meet, running, wait_until_blocked
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -77,7 +78,7 @@ def test_a_line_filled_from_two_while_both_move_comes_from_two() -> None:
         with held_open(lambda: inventory.release(reservation_id=first.reservation_id, cause="cancelled")):
             buyer = later.enter_context(running(lambda: inventory.reserve(demands=demands(MUG=6), owner="chk_2")))
             wait_until_blocked()
-        view = buyer.result(30)
+        view = buyer.result(PATIENCE_SECONDS)
 
     assert shares(view.reservation_id) == {("MUG", "shop"): 4, ("MUG", "annex"): 2}
     assert_balanced()
@@ -145,7 +146,7 @@ def test_one_unit_that_waits_for_a_location_to_open_is_placed_in_it() -> None:
         with held_open(lambda: inventory.open_location(code="shop", name="Shop")):
             buyer = later.enter_context(running(lambda: inventory.reserve(demands=demands(MUG=1), owner="chk_1")))
             wait_until_blocked()
-        view = buyer.result(30)
+        view = buyer.result(PATIENCE_SECONDS)
 
     assert shares(view.reservation_id) == {("MUG", "shop"): 1}
     assert_balanced()
@@ -214,7 +215,7 @@ def test_a_location_that_is_being_closed_takes_nothing_any_more() -> None:
             )
             wait_until_blocked()
         with pytest.raises(AdjustmentInvalidError):
-            delivery.result(30)
+            delivery.result(PATIENCE_SECONDS)
 
     assert standing()["MUG", "annex"] == (0, 0)
     assert_balanced()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 
 import pytest
@@ -13,6 +12,7 @@ from inventory.errors import StockBusyError
 from inventory.models import StockItem
 from tests.inventory.helpers import assert_balanced, counters, demands, states, stock
 from tests.races.rivals import held_open, running, wait_until_blocked
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -26,19 +26,12 @@ def wait_at_most(milliseconds: int) -> None:
         cursor.execute(f"SET lock_timeout = {milliseconds}")
 
 
-def test_the_configured_wait_is_three_seconds() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW lock_timeout")
-        assert cursor.fetchone() == ("3s",)
-
-
 def test_a_locked_row_is_a_busy_answer_and_changes_nothing() -> None:
     stock(MUG=3)
     view = inventory.reserve(demands=demands(MUG=1), owner="chk_1")
     wait_at_most(100)
 
     with held_open(lock_mug):
-        begun = time.monotonic()
         for act in (
             lambda: inventory.reserve(demands=demands(MUG=1), owner="chk_2"),
             lambda: inventory.commit(reservation_id=view.reservation_id),
@@ -48,7 +41,6 @@ def test_a_locked_row_is_a_busy_answer_and_changes_nothing() -> None:
             with pytest.raises(StockBusyError) as refused:
                 act()
             assert refused.value.retry_after_seconds == 3
-        assert time.monotonic() - begun < 5
 
     assert states() == {view.reservation_id: "soft"}
     assert counters() == {"MUG": (3, 1)}
@@ -79,7 +71,7 @@ def test_twin_without_a_lock_timeout_it_waits_for_as_long_as_the_row_is_locked()
             wait_until_blocked()
             with pytest.raises(TimeoutError):
                 buyer.result(0.3)  # three times as long as it takes above
-        buyer.result(30)
+        buyer.result(PATIENCE_SECONDS)
 
 
 def test_another_row_is_not_busy() -> None:

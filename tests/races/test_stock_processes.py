@@ -19,12 +19,12 @@ from inventory import services as inventory
 from inventory.errors import ReservationExpiredError
 from inventory.models import Reservation, StockItem
 from tests.conftest import RunProcess, wait_until_nobody_asks
-from tests.embedded.helpers import wait_until
 from tests.inventory.helpers import assert_balanced, counters, demands, states, stock
 from tests.races.gate import at_the_gate, told
 from tests.races.rivals import held_open, wait_until_blocked
 from tests.races.test_stock_lane import ALL_AT_ONCE, TOGETHER, decided_by
 from tests.races.test_stock_overselling import without_check
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -165,7 +165,7 @@ def swept_amid_a_renewal(run_process: RunProcess, *, careless: str = "") -> int:
                     if careless:
                         wait_until_blocked()
                     else:  # it passes over the first, which is locked, to the other one
-                        wait_until(lambda view=other: states()[view.reservation_id] == "expired", seconds=60)  # type: ignore[misc]
+                        wait_until(lambda view=other: states()[view.reservation_id] == "expired")  # type: ignore[misc]
                 return told(sweeper)["swept"]
         except ReservationExpiredError:
             continue  # this machine is so slow that the renewal came too late

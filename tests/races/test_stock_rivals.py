@@ -12,6 +12,7 @@ from inventory.errors import ReservationExpiredError
 from inventory.services import adjusting
 from tests.inventory.helpers import assert_balanced, counters, demands, states, stock
 from tests.races.rivals import held_open, meet, running, wait_until_blocked
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -26,7 +27,7 @@ def test_a_renewal_that_comes_after_the_sweep_is_refused() -> None:
         with held_open(inventory.sweep):
             renewal = later.enter_context(running(lambda: inventory.renew(reservation_id=view.reservation_id)))
         with pytest.raises(ReservationExpiredError):
-            renewal.result(30)
+            renewal.result(PATIENCE_SECONDS)
 
     assert states() == {view.reservation_id: "expired"}
     assert counters() == {"MUG": (1, 0)}
@@ -66,7 +67,7 @@ def returned_amid_a_delivery() -> None:
                 running(lambda: inventory.adjust(sku_id="MUG", delta=2, reason="returned", by=1, reference="ord_1"))
             )
             wait_until_blocked()
-        back.result(30)
+        back.result(PATIENCE_SECONDS)
 
 
 def test_units_returned_amid_a_delivery_are_added_to_it() -> None:

@@ -47,4 +47,10 @@ def test_behind_pgbouncer_nothing_is_kept_on_a_session() -> None:
 def test_the_time_outs_are_in_force() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('statement_timeout'), current_setting('lock_timeout')")
-        assert cursor.fetchone() == ("5s", "3s")
+        assert cursor.fetchone() == ("2min", "1min")  # as shop.settings.test says
+
+
+def test_a_statement_may_take_five_seconds_and_wait_three_for_a_lock() -> None:
+    assert read("postgres://x@y/z")["OPTIONS"]["options"].startswith(  # type: ignore[index]  # OPTIONS is a dict
+        "-c statement_timeout=5000 -c lock_timeout=3000 "
+    )

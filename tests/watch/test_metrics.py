@@ -48,7 +48,7 @@ def test_a_scrape_tells_what_is_reserved_refused_and_wrong(client: Client) -> No
     assert found["trolley_stock_reservations_live"] == 2
     assert found["trolley_stock_reserved_units"] == 3
     assert found["trolley_stock_reservations_overdue"] == 1
-    assert 50 <= found["trolley_stock_reservation_overdue_seconds"] < 70
+    assert 50 <= found["trolley_stock_reservation_overdue_seconds"] < 120
     assert found['trolley_stock_refused_total{sku="MUG"}'] == 2
     assert 'trolley_stock_refused_total{sku="LAMP"}' not in found
     assert found['trolley_alerts_open{section="stock"}'] == 1
