@@ -30,10 +30,10 @@ from shop.catalog.models import Product
 from shop.checkout import following
 from shop.checkout.models import Order
 from shop.core import clock
-from shop.embedded.ports import free_port
 from tests.cart.helpers import round_trips
 from tests.checkout.helpers import make_sku, new_guest, pay, ready, set_price
 from tests.notifications.carts import HOUR, leave_cart, link, make_campaign, make_customer, run, the_mail, the_message
+from tests.ports import free_port
 
 pytestmark = pytest.mark.django_db
 
