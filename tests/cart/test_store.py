@@ -23,8 +23,8 @@ from cart import keys, recorder, selectors, services, store
 from cart.conf import CartConf
 from cart.types import LineChange
 from shop.core.redis import client as make_client
-from shop.embedded.ports import free_port
 from tests.cart.helpers import NOW, customer, make_sku, new_guest, quantities, round_trips
+from tests.ports import free_port
 
 pytestmark = pytest.mark.django_db
 
