@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
 from django.db.models import F, OuterRef, QuerySet, Value
 from django.db.models.functions import Coalesce
 
-from cart.models import SavedLine
+from cart.codec import row_to_line
+from cart.models import CartRecord, SavedLine
 from cart.offers import currency
-from cart.types import DeferredLine
+from cart.types import CartLine, CartRef, DeferredLine
 from pricing import selectors as pricing
 from shop.core.money import Money
 
@@ -29,6 +30,13 @@ def with_prices(rows: QuerySet[Any], *, now: datetime) -> QuerySet[Any]:
 def with_sku(rows: QuerySet[Any], sku_id: str) -> QuerySet[Any]:
     """Keep the saved lines of one SKU; the index finds the lists that have it before they are unfolded."""
     return rows.filter(skus__contains=[sku_id], sku_id=sku_id)
+
+
+def list_recorded_saved(*, user_ids: Collection[int]) -> dict[int, tuple[CartLine, ...]]:
+    """List customers' saved lines as last recorded; who has none is absent. One query by the owners' index."""
+    owners = {CartRef("u", str(user_id)).owner: user_id for user_id in user_ids}
+    found = CartRecord.objects.filter(owner__in=owners, state=CartRecord.State.ACTIVE).exclude(saved=[])
+    return {owners[owner]: tuple(map(row_to_line, saved)) for owner, saved in found.values_list("owner", "saved")}
 
 
 def list_deferred(

@@ -10,7 +10,7 @@ from cart import holding, restoring, server, signs, store
 from cart.auditing import list_disagreements
 from cart.codec import decode_cart, decode_lines, encode_receipt, from_micros
 from cart.conf import conf
-from cart.deferring import iterate_deferred, list_deferred
+from cart.deferring import iterate_deferred, list_deferred, list_recorded_saved
 from cart.errors import CartsUnavailableError
 from cart.exporting import export_customer
 from cart.joining import list_merge_answers
@@ -47,6 +47,7 @@ __all__ = [
     "list_deferred",
     "list_disagreements",
     "list_merge_answers",
+    "list_recorded_saved",
     "pending_merge",
     "recorder_status",
     "server_versions",

@@ -39,6 +39,10 @@ class NotificationsConf:
     """Whether customers may agree to let their reminders tell when they are opened; off: no mail can tell it."""
     code_cooldown_days: int = 90
     """Whoever got a discount code with a reminder gets no other one for so long."""
+    price_drop_percent: int = 5
+    """A saved item that costs so many per cent less than when it was saved is news, for customers who asked for it."""
+    saved_news_hours: int = 24
+    """A customer gets one mail with news of saved items within so many hours at most."""
     retention_months: int = 13
     """How long carts, the content of mails and visits are kept with reminders; the counts stay."""
     default_time_zone: str = "Europe/London"
@@ -80,6 +84,8 @@ class NotificationsConf:
         require(1 <= self.max_a_month <= 30, "NOTIFICATIONS_MAX_A_MONTH", "must be from 1 to 30.")  # noqa: PLR2004
         require(1 <= self.click_days <= 30, "NOTIFICATIONS_CLICK_DAYS", "must be from 1 to 30.")  # noqa: PLR2004
         require(1 <= self.code_cooldown_days <= 730, "NOTIFICATIONS_CODE_COOLDOWN_DAYS", "must be from 1 to 730.")  # noqa: PLR2004
+        require(1 <= self.price_drop_percent <= 90, "NOTIFICATIONS_PRICE_DROP_PERCENT", "must be from 1 to 90.")  # noqa: PLR2004
+        require(1 <= self.saved_news_hours <= 720, "NOTIFICATIONS_SAVED_NEWS_HOURS", "must be from 1 to 720.")  # noqa: PLR2004
         require(1 <= self.retention_months <= 120, "NOTIFICATIONS_RETENTION_MONTHS", "must be from 1 to 120.")  # noqa: PLR2004
         require(is_zone(self.default_time_zone), "NOTIFICATIONS_DEFAULT_TIME_ZONE", "must be such as Europe/Berlin.")
         require(self.consent_policy in (OPT_OUT, OPT_IN), "NOTIFICATIONS_CONSENT_POLICY", "must be opt_out or opt_in.")

@@ -8,17 +8,18 @@ from typing import Any
 from django.db.models import Q
 
 from notifications import links
-from notifications.models import Abandonment, MailEvent, Message, Preference, Suppression, Touch
+from notifications.models import Abandonment, MailEvent, Message, Preference, SavedNews, Suppression, Touch
 
 
 def export_customer(*, user_id: int | None, email: str, order_numbers: Collection[str]) -> dict[str, Any]:
     """Give reminders, mails of these orders, visits by their links, wishes and suppressions, as JSON-able values.
 
-    Times are ISO 8601 in UTC, amounts minor units. Without the secrets of links. Six queries.
+    Times are ISO 8601 in UTC, amounts minor units. Without the secrets of links. Seven queries.
     """
     mine = Q(pk__in=[]) if user_id is None else Q(user_id=user_id)
     events = Abandonment.objects.filter(mine).order_by("pk")
-    of_mine = Q(abandonment__in=events) | Q(order_number__in=order_numbers)
+    saved = SavedNews.objects.filter(mine).order_by("pk")
+    of_mine = Q(abandonment__in=events) | Q(order_number__in=order_numbers) | Q(pk__in=saved.values("message"))
     mails = Message.objects.filter(of_mine).order_by("pk")
     suppressed = Suppression.objects.filter(email_hash__in=links.address_hashes(email)) if email else ()
     return {
@@ -46,6 +47,18 @@ def export_customer(*, user_id: int | None, email: str, order_numbers: Collectio
                 "shown": mail.shown,
             }
             for mail in mails
+        ],
+        "news_of_saved_items": [
+            {
+                "sku": row.sku_id,
+                "what": row.topic,
+                "saved_at": row.saved_at.isoformat(),
+                "price_minor": row.value if row.was_minor is not None else None,
+                "price_when_saved_minor": row.was_minor,
+                "currency": row.currency,
+                "found_at": row.found_at.isoformat(),
+            }
+            for row in saved
         ],
         "visits_by_links": [
             {"at": touch.at.isoformat(), "what": touch.kind}

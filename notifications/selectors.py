@@ -13,7 +13,7 @@ from notifications import links
 from notifications.conf import OPT_OUT, conf
 from notifications.exporting import export_customer
 from notifications.models import Message, Suppression
-from notifications.types import MessageKind, MessageState, Topic
+from notifications.types import MessageKind, MessageState, Scope, Topic
 from shop.checkout import following
 from shop.checkout.following import BuyerProfile
 from shop.core.db import array_text, rows
@@ -31,7 +31,7 @@ SELECT (SELECT p.is_granted FROM notifications_preference p
                   WHERE p.user_id = %(user_id)s AND p.topic = %(opens)s
                   ORDER BY p.collected_at DESC, p.id DESC LIMIT 1), false),
        EXISTS (SELECT 1 FROM notifications_suppression s
-                WHERE s.email_hash = ANY(%(hashes)s::text[])
+                WHERE s.email_hash = ANY(%(hashes)s::text[]) AND s.scope IN ('all', 'cart_reminder')
                   AND (s.expires_at IS NULL OR s.expires_at > statement_timestamp())),
        EXISTS (SELECT 1 FROM notifications_abandonment a
                 WHERE a.user_id = %(user_id)s AND a.cooldown_range @> %(now)s::timestamptz
@@ -40,6 +40,14 @@ SELECT (SELECT p.is_granted FROM notifications_preference p
          WHERE a.user_id = %(user_id)s AND a.cooldown_range IS NOT NULL AND m.due_at >= %(since)s
            AND m.state = ANY(%(counted)s))
 """
+_SAVED_NEWS = """
+SELECT user_id, array_agg(topic) FROM (
+       SELECT DISTINCT ON (user_id, topic) user_id, topic, is_granted FROM notifications_preference
+        WHERE user_id > %(after)s AND topic = ANY(%(topics)s::text[])
+        ORDER BY user_id, topic, collected_at DESC, id DESC) newest
+ WHERE is_granted GROUP BY user_id ORDER BY user_id LIMIT %(limit)s
+"""
+_SAVED_TOPICS = (Topic.PRICE_DROP, Topic.BACK_IN_STOCK)
 CAP_TIME = timedelta(days=30)
 _COUNTED = [
     state.value for state in (MessageState.SENDING, MessageState.SENT, MessageState.GHOST, MessageState.UNKNOWN)
@@ -68,9 +76,12 @@ __all__ = [
     "find_standing",
     "has_basis",
     "is_suppressed",
+    "list_who_wants_saved_news",
     "list_wishes",
     "oldest_due_seconds",
+    "saved_news_of",
     "wants_reminders",
+    "wants_saved_news",
 ]
 
 
@@ -90,6 +101,27 @@ def list_wishes(*, user_ids: Collection[int], topic: Topic = Topic.CART_REMINDER
     return dict(rows(_NEWEST, params))
 
 
+def list_who_wants_saved_news(*, after: int, limit: int) -> dict[int, frozenset[Topic]]:
+    """List customers behind `after` who said yes to news of saved items, and to which; in order of their ids.
+
+    One query, by the index.
+    """
+    params = {"after": after, "topics": [topic.value for topic in _SAVED_TOPICS], "limit": limit}
+    return {user_id: frozenset(map(Topic, topics)) for user_id, topics in rows(_SAVED_NEWS, params)}
+
+
+def wants_saved_news(*, user_id: int, email: str) -> frozenset[Topic]:
+    """Tell which news of saved items reach a customer, as far as it depends on them: none at a suppressed address."""
+    if is_suppressed(hashes=links.address_hashes(email), scope=Scope.SAVED_NEWS):
+        return frozenset()
+    return saved_news_of(user_id=user_id)
+
+
+def saved_news_of(*, user_id: int) -> frozenset[Topic]:
+    """Tell which news of saved items a customer said yes to."""
+    return frozenset(topic for topic in _SAVED_TOPICS if list_wishes(user_ids=[user_id], topic=topic).get(user_id))
+
+
 def find_standing(*, user_id: int | None, hashes: Collection[str], event_id: int | None, now: datetime) -> Standing:
     """Tell what is against a reminder; the cool-down of the event itself is none. One query."""
     params = {
@@ -105,10 +137,11 @@ def find_standing(*, user_id: int | None, hashes: Collection[str], event_id: int
     return Standing(*rows(_STANDING, params)[0])
 
 
-def is_suppressed(*, hashes: Collection[str]) -> bool:
-    """Tell whether an address gets no reminders, by the hashes that `links.address_hashes` gives."""
+def is_suppressed(*, hashes: Collection[str], scope: Scope = Scope.CART_REMINDER) -> bool:
+    """Tell whether an address gets no mails of this scope, by the hashes that `links.address_hashes` gives."""
     lasting = Q(expires_at__isnull=True) | Q(expires_at__gt=Now())
-    return Suppression.objects.filter(lasting, email_hash__in=hashes).exists()
+    scopes = [Scope.ALL.value, scope.value]
+    return Suppression.objects.filter(lasting, email_hash__in=hashes, scope__in=scopes).exists()
 
 
 def find_by_link(*, link_hash: str) -> Message | None:

@@ -23,6 +23,18 @@ def send_reminders(**_: object) -> None:
 
 
 @shared_task
+def find_saved_news(**_: object) -> None:
+    """Find what is new of items that customers saved for later."""
+    services.find_saved_news(now=clock.now())
+
+
+@shared_task
+def send_saved_news(**_: object) -> None:
+    """Send the news of saved items that are due."""
+    services.send_saved_news(now=clock.now())
+
+
+@shared_task
 def detect_idle_carts(**_: object) -> None:
     """Enroll the carts that have become idle."""
     services.detect(now=clock.now())

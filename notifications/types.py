@@ -33,6 +33,8 @@ class MessageKind(StrEnum):
     ORDER = "order"
     RECOVERY = "recovery"
     """A reminder of a cart that was left."""
+    SAVED = "saved"
+    """News of items that a customer saved for later."""
 
 
 class Template(StrEnum):
@@ -41,6 +43,7 @@ class Template(StrEnum):
     CONFIRMATION = "order_confirmation"
     REFUND = "payment_refund"
     REMINDER = "cart_reminder"
+    SAVED_NEWS = "saved_news"
 
 
 class CampaignState(StrEnum):
@@ -66,6 +69,7 @@ class Scope(StrEnum):
 
     ALL = "all"
     CART_REMINDER = "cart_reminder"
+    SAVED_NEWS = "saved_news"
 
 
 class Topic(StrEnum):
@@ -74,6 +78,10 @@ class Topic(StrEnum):
     CART_REMINDER = "cart_reminder"
     OPEN_TRACKING = "open_tracking"
     """That reminders tell when they are opened: only for who has said yes."""
+    PRICE_DROP = "price_drop"
+    """That a saved item costs less: only for who has said yes."""
+    BACK_IN_STOCK = "back_in_stock"
+    """That a saved item can be bought again: only for who has said yes."""
 
 
 class MailEventKind(StrEnum):
@@ -151,6 +159,24 @@ class ReminderLine:
         if before is None or before.currency != self.unit_price.currency or before.minor <= self.unit_price.minor:
             return None
         return before - self.unit_price
+
+
+@dataclass(frozen=True, slots=True)
+class SavedItem:
+    """An item that a customer saved for later, and what is new of it."""
+
+    card: SkuCard
+    price: Money
+    """What one costs this customer now."""
+    was: Money | None
+    """What it cost when it was saved, if the news is that it costs less."""
+    is_back: bool
+    """It was sold out after it was saved, and is there again."""
+
+    @property
+    def less(self) -> Money | None:
+        """How much less one costs; None if that is no news."""
+        return self.was - self.price if self.was is not None else None
 
 
 @dataclass(frozen=True, slots=True)

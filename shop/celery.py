@@ -63,6 +63,8 @@ def beat_schedule(*, sweep_seconds: int, dispatch_seconds: int, scan_seconds: in
         "shop.checkout.tasks.reconcile_payments": 60,
         "notifications.tasks.dispatch_messages": dispatch_seconds,
         "notifications.tasks.send_reminders": dispatch_seconds,
+        "notifications.tasks.send_saved_news": dispatch_seconds,
+        "notifications.tasks.find_saved_news": 300,
         "notifications.tasks.detect_idle_carts": scan_seconds,
         "notifications.tasks.sweep_idle_carts": 3_600,
         "notifications.tasks.follow_events": 300,

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from notifications import mail, services
 from notifications.conf import link_base
 from notifications.models import Message
-from notifications.types import Scope
+from notifications.types import MessageKind
 from shop.core import clock
 from shop.core.staff import ReadOnlyAdmin, change_page
 
@@ -46,6 +46,8 @@ class MessageAdmin(ReadOnlyAdmin):
         if message.abandonment_id is not None:
             url = reverse("admin:notifications_abandonment_change", args=[message.abandonment_id])
             return format_html('<a href="{}">{}</a>', url, gettext("cart left"))
+        if message.kind == MessageKind.SAVED.value:
+            return gettext("saved items")
         name = "order" if message.order_number else "payment"
         subject = message.order_number or message.payment_id
         return format_html('<a href="{}">{}</a>', change_page(f"checkout_{name}", subject), subject)
@@ -68,13 +70,13 @@ class MessageAdmin(ReadOnlyAdmin):
         """Tell who may suppress addresses."""
         return request.user.has_perm("notifications.add_suppression")
 
-    @admin.action(description=_("Send no reminders to these addresses any more"), permissions=["suppress"])
+    @admin.action(description=_("Send no mails of this kind to these addresses any more"), permissions=["suppress"])
     def suppress(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
         done = 0
         for message in queryset.exclude(recipient_hash=""):
             done += services.suppress(
                 email_hash=message.recipient_hash,
-                scope=Scope.CART_REMINDER,
+                scope=services.scope_of(message),
                 reason="staff",
                 source=f"staff:{request.user.pk}",
                 now=clock.now(),

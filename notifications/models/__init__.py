@@ -5,6 +5,7 @@ from notifications.models.consent import Preference, Suppression
 from notifications.models.events import Abandonment, Attribution, DiscountGrant, Touch
 from notifications.models.mail_events import MailEvent
 from notifications.models.messages import HELD, Cursor, Message, RateBucket
+from notifications.models.saved_news import SavedNews, SoldOut
 
 __all__ = [
     "HELD",
@@ -17,7 +18,9 @@ __all__ = [
     "Message",
     "Preference",
     "RateBucket",
+    "SavedNews",
     "SkipCount",
+    "SoldOut",
     "Step",
     "Suppression",
     "Touch",

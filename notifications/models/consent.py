@@ -14,7 +14,11 @@ from notifications.types import Scope, Topic
 class Suppression(models.Model):
     """An address that must not be mailed, as a keyed hash: the list itself tells nobody's address."""
 
-    SCOPES: ClassVar = [(Scope.ALL.value, _("all mails")), (Scope.CART_REMINDER.value, _("cart reminders"))]
+    SCOPES: ClassVar = [
+        (Scope.ALL.value, _("all mails")),
+        (Scope.CART_REMINDER.value, _("cart reminders")),
+        (Scope.SAVED_NEWS.value, _("news of saved items")),
+    ]
 
     email_hash = models.CharField(_("address, hashed"), max_length=64)
     scope = models.CharField(_("what"), max_length=16, choices=SCOPES)
@@ -43,6 +47,8 @@ class Preference(models.Model):
     TOPICS: ClassVar = [
         (Topic.CART_REMINDER.value, _("cart reminders")),
         (Topic.OPEN_TRACKING.value, _("that reminders tell when they are opened")),
+        (Topic.PRICE_DROP.value, _("that saved items cost less")),
+        (Topic.BACK_IN_STOCK.value, _("that saved items are back in stock")),
     ]
 
     user_id = models.BigIntegerField(_("customer"))

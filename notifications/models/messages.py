@@ -17,12 +17,15 @@ TEMPLATES = [
     (Template.CONFIRMATION.value, _("Order confirmation")),
     (Template.REFUND.value, _("Refund")),
     (Template.REMINDER.value, _("Cart reminder")),
+    (Template.SAVED_NEWS.value, _("News of saved items")),
 ]
 HELD = (MessageState.CLAIMED.value, MessageState.SENDING.value)
 
 
 class Message(models.Model):
     """One mail to be sent. Its subject is an order, a payment, or an abandonment; one message a subject and template.
+
+    News of saved items have their subject in rows of their own (`SavedNews`), which name the message.
 
     A ghost is a reminder of the hold-out: it passed the same gates at the same time, and no mail was sent.
     """
@@ -114,6 +117,13 @@ class Message(models.Model):
                     abandonment__isnull=False,
                     step__isnull=False,
                     step_no__isnull=False,
+                    late_after__isnull=False,
+                )
+                | Q(
+                    kind=MessageKind.SAVED.value,
+                    order_number="",
+                    payment_id="",
+                    abandonment__isnull=True,
                     late_after__isnull=False,
                 ),
                 name="message_kind_has_subject",

@@ -5,7 +5,8 @@ from notifications.rules.gates import PASSED, Facts, Judgment, Outcome, evaluate
 from notifications.rules.minimums import is_large_enough, read_minimums
 from notifications.rules.news import kind_of
 from notifications.rules.opening import TOO_SOON, is_machine
-from notifications.rules.quiet import next_loud_moment, next_loud_moment_in_all, zones_of
+from notifications.rules.quiet import NIGHT, next_loud_moment, next_loud_moment_in_all, zones_of
+from notifications.rules.saved_news import is_back, is_cheaper
 from notifications.rules.sending import (
     MOST_ATTEMPTS,
     OFFLINE_LIMIT_SECONDS,
@@ -21,6 +22,7 @@ from notifications.rules.sending import (
 
 __all__ = [
     "MOST_ATTEMPTS",
+    "NIGHT",
     "OFFLINE_LIMIT_SECONDS",
     "OFFLINE_SECONDS",
     "PASSED",
@@ -37,6 +39,8 @@ __all__ = [
     "choose_variant",
     "evaluate",
     "explain",
+    "is_back",
+    "is_cheaper",
     "is_held_out",
     "is_large_enough",
     "is_machine",

@@ -2,7 +2,14 @@
 
 from notifications.services.attributing import attribute_orders, attribute_refunds
 from notifications.services.closing import close_events, queue_next_steps
-from notifications.services.consenting import allow_opens, set_preference, suppress, undo_unsubscribe, unsubscribe
+from notifications.services.consenting import (
+    allow_opens,
+    scope_of,
+    set_preference,
+    suppress,
+    undo_unsubscribe,
+    unsubscribe,
+)
 from notifications.services.detecting import detect
 from notifications.services.dispatching import dispatch_messages, resend
 from notifications.services.forgetting import forget_customer, forget_old, forget_order_mails
@@ -13,6 +20,8 @@ from notifications.services.queueing import queue_order_mails
 from notifications.services.reminding import send_reminders
 from notifications.services.restoring import look_at, note_touch, restore
 from notifications.services.running import end_campaign, pause_campaign, resume_campaign, start_campaign
+from notifications.services.saved_news import find_saved_news
+from notifications.services.telling import send_saved_news
 from notifications.services.trapping import forget_sources, note_trap
 from notifications.services.watching import watch_campaigns
 
@@ -26,6 +35,7 @@ __all__ = [
     "detect",
     "dispatch_messages",
     "end_campaign",
+    "find_saved_news",
     "forget_customer",
     "forget_old",
     "forget_order_mails",
@@ -42,7 +52,9 @@ __all__ = [
     "resend",
     "restore",
     "resume_campaign",
+    "scope_of",
     "send_reminders",
+    "send_saved_news",
     "set_preference",
     "start_campaign",
     "suppress",

@@ -10,13 +10,25 @@ from django.db.models import Q
 
 from notifications import links, selectors
 from notifications.models import Message, Preference, Suppression
-from notifications.types import Scope, Topic
+from notifications.types import MessageKind, Scope, Topic
 
 UNDO_TIME = timedelta(hours=1)
 WORDING = "2026-11"
 """The version of the sentences on the preferences page; raise it with their meaning."""
 UNSUBSCRIBED = "unsubscribed"
 _SALT = "notifications.undo"
+_SCOPES = {
+    Topic.CART_REMINDER: Scope.CART_REMINDER,
+    Topic.PRICE_DROP: Scope.SAVED_NEWS,
+    Topic.BACK_IN_STOCK: Scope.SAVED_NEWS,
+}
+"""What an unsubscription had ended, a later yes of the customer begins again."""
+
+
+def scope_of(message: Message | None) -> Scope:
+    """Tell what an unsubscription by this message is about: reminders, or news of saved items."""
+    is_saved = message is not None and message.kind == MessageKind.SAVED.value
+    return Scope.SAVED_NEWS if is_saved else Scope.CART_REMINDER
 
 
 def suppress(
@@ -35,10 +47,10 @@ def suppress(
 
 
 def unsubscribe(*, message: Message, now: datetime) -> str:
-    """Let the address that got this message get no reminders; give what `undo_unsubscribe` takes, empty if it is old.
+    """Let the address that got this message get no more of its kind; give what `undo_unsubscribe` takes, or nothing.
 
-    It covers the address, and all later carts. Safe to repeat. Of a mail so old that its address has been forgotten the
-    customer is taken at their word instead, while there is one.
+    Nothing: it got none before. It covers the address, with all later carts or saved items. Safe to repeat. Of a
+    reminder so old that its address has been forgotten the customer is taken at their word instead, while there is one.
     """
     source = f"link:{message.public_id}"
     if not message.recipient_hash:
@@ -47,7 +59,7 @@ def unsubscribe(*, message: Message, now: datetime) -> str:
             _state(user_id=owner, topic=Topic.CART_REMINDER, is_granted=False, source=source, now=now)
         return ""
     is_new = suppress(
-        email_hash=message.recipient_hash, scope=Scope.CART_REMINDER, reason=UNSUBSCRIBED, source=source, now=now
+        email_hash=message.recipient_hash, scope=scope_of(message), reason=UNSUBSCRIBED, source=source, now=now
     )
     return signing.dumps(message.public_id, salt=_SALT) if is_new else ""
 
@@ -60,7 +72,7 @@ def undo_unsubscribe(*, message: Message, undo: str) -> bool:
     except signing.BadSignature:
         return False
     gone, _ = Suppression.objects.filter(
-        email_hash=message.recipient_hash, scope=Scope.CART_REMINDER.value, source=f"link:{message.public_id}"
+        email_hash=message.recipient_hash, scope=scope_of(message).value, source=f"link:{message.public_id}"
     ).delete()
     return bool(gone)
 
@@ -70,17 +82,19 @@ def allow_opens(*, user_id: int, is_granted: bool, source: str, now: datetime) -
     _state(user_id=user_id, topic=Topic.OPEN_TRACKING, is_granted=is_granted, source=source, now=now)
 
 
-def set_preference(*, user_id: int, email: str, is_granted: bool, source: str, now: datetime) -> None:
-    """Write down whether a customer wants to be reminded of their cart.
+def set_preference(
+    *, user_id: int, email: str, is_granted: bool, source: str, now: datetime, topic: Topic = Topic.CART_REMINDER
+) -> None:
+    """Write down whether a customer wants mails of a topic.
 
     A yes of the customer, signed in, also ends what an unsubscription from this address had suppressed; a dead mailbox
     stays suppressed.
     """
     with transaction.atomic():
-        _state(user_id=user_id, topic=Topic.CART_REMINDER, is_granted=is_granted, source=source, now=now)
+        _state(user_id=user_id, topic=topic, is_granted=is_granted, source=source, now=now)
         if is_granted:
             Suppression.objects.filter(
-                email_hash__in=links.address_hashes(email), scope=Scope.CART_REMINDER.value, reason=UNSUBSCRIBED
+                email_hash__in=links.address_hashes(email), scope=_SCOPES[topic].value, reason=UNSUBSCRIBED
             ).delete()
 
 

@@ -11,7 +11,16 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from notifications.conf import conf
-from notifications.models import Abandonment, DiscountGrant, MailEvent, Message, Preference, Suppression, Touch
+from notifications.models import (
+    Abandonment,
+    DiscountGrant,
+    MailEvent,
+    Message,
+    Preference,
+    SavedNews,
+    Suppression,
+    Touch,
+)
 from notifications.types import EventState, MessageKind, MessageState, TouchKind
 
 BATCH = 1_000
@@ -34,9 +43,12 @@ def forget_customer(*, user_id: int, now: datetime) -> None:
         )
         Abandonment.objects.filter(pk__in=ids).update(user_id=None, cooldown_range=None, snapshot=None)
         with pgtrigger.ignore(_FINAL):
-            Message.objects.filter(abandonment__in=ids).update(**_BLANK, link_hash=None)
-        _forget_visitors(Touch.objects.filter(message__abandonment__in=ids))
-        MailEvent.objects.filter(message__abandonment__in=ids).update(email_hash="")
+            mails = Message.objects.filter(Q(abandonment__in=ids) | Q(saved_news__user_id=user_id))
+            mail_ids = sorted(set(mails.values_list("pk", flat=True)))
+            Message.objects.filter(pk__in=mail_ids).update(**_BLANK, link_hash=None)
+        _forget_visitors(Touch.objects.filter(message__in=mail_ids))
+        MailEvent.objects.filter(message__in=mail_ids).update(email_hash="")
+        SavedNews.objects.filter(user_id=user_id).delete()  # a mail of theirs that waits is cancelled, then
         DiscountGrant.objects.filter(user_id=user_id).update(user_id=None)
         Preference.objects.filter(user_id=user_id).delete()
 
@@ -72,7 +84,10 @@ def forget_old(*, now: datetime) -> int:
     while ids := _some(Abandonment.objects.filter(enrolled_at__lt=before, snapshot__isnull=False)):
         done += Abandonment.objects.filter(pk__in=ids).update(snapshot=None)
     told = ~Q(recipient="") | ~Q(recipient_hash="") | Q(shown__isnull=False)
-    while ids := _some(Message.objects.filter(told, abandonment__isnull=False, created_at__lt=before)):
+    while ids := _some(SavedNews.objects.filter(found_at__lt=before)):
+        done += SavedNews.objects.filter(pk__in=ids).delete()[0]
+    mine = ~Q(kind=MessageKind.ORDER.value)
+    while ids := _some(Message.objects.filter(told, mine, created_at__lt=before)):
         with transaction.atomic(), pgtrigger.ignore(_FINAL):
             done += Message.objects.filter(pk__in=ids).update(**_BLANK)
     while ids := _some(Touch.objects.filter(at__lt=before)):

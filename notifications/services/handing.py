@@ -144,8 +144,8 @@ def _never_left(error: BaseException) -> bool:
 
 
 def _lost(message: Message, token: uuid.UUID, reason: str, now: datetime) -> None:
-    """Write that nobody knows whether a mail was taken: an order mail goes again, a reminder never by itself."""
-    if message.kind == MessageKind.RECOVERY.value:
+    """Write that nobody knows whether a mail was taken: an order mail goes again, no other one does by itself."""
+    if message.kind != MessageKind.ORDER.value:
         move(message, token, MessageState.UNKNOWN, reason=reason, now=now)
     else:
         _later(message, token, MessageState.UNKNOWN, reason, now)

@@ -133,7 +133,7 @@ def _apply(event: MailEvent, now: datetime) -> None:
     elif event.kind == MailEventKind.UNSUBSCRIBED.value:
         consenting.suppress(
             email_hash=event.email_hash,
-            scope=Scope.CART_REMINDER,
+            scope=consenting.scope_of(event.message),
             reason=consenting.UNSUBSCRIBED,
             source=source,
             now=now,

@@ -68,11 +68,18 @@ def letter(
         reply_to=conf().reply_to,
         tag=f"{variant.campaign.slug}-{variant.key}-s{message.step.number}",
         headers=(
-            ("List-Id", f"Cart reminders <cart-reminders.{sending_domain()}>"),
-            ("List-Unsubscribe", ", ".join(f"<{url}>" for url in opt_outs(link_id))),
-            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+            *list_headers("Cart reminders", link_id),
             ("Feedback-ID", f"{variant.campaign.slug}:{variant.key}-s{message.step.number}:{STREAM}:{_sender_id()}"),
         ),
+    )
+
+
+def list_headers(name: str, link_id: bytes) -> tuple[tuple[str, str], ...]:
+    """Give the headers by which mail programs know mails of one kind, and end them with one click (RFC 8058)."""
+    return (
+        ("List-Id", f"{name} <{name.lower().replace(' ', '-')}.{sending_domain()}>"),
+        ("List-Unsubscribe", ", ".join(f"<{url}>" for url in opt_outs(link_id))),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
     )
 
 

@@ -16,6 +16,8 @@ from django.views.decorators.csrf import csrf_exempt
 from notifications import selectors, services
 from notifications.conf import conf
 from notifications.links import Purpose
+from notifications.models import Message
+from notifications.types import Scope, Topic
 from notifications.web.base import LinkPageView, told
 from shop.accounts.services import choose_language
 from shop.core import clock
@@ -32,15 +34,14 @@ class UnsubscribeView(LinkPageView):
 
     def get(self, request: HttpRequest, token: str) -> HttpResponse:
         """Show the button: scanners follow links, so a GET changes nothing."""
-        self.by_token(request, token)
-        return render(request, "notifications/unsubscribe.html", {"step": "ask"})
+        return _unsubscribing(request, self.by_token(request, token), "ask")
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
         """Suppress the address, or take that back within the hour. Twice is as good as once."""
         message = self.by_token(request, token)
         if undo := request.POST.get("undo", ""):
             is_undone = services.undo_unsubscribe(message=message, undo=undo)
-            return render(request, "notifications/unsubscribe.html", {"step": "undone" if is_undone else "too_late"})
+            return _unsubscribing(request, message, "undone" if is_undone else "too_late")
         if request.POST.get("List-Unsubscribe") != ONE_CLICK:
             return told(
                 request,
@@ -51,7 +52,12 @@ class UnsubscribeView(LinkPageView):
                 text=_("Open again"),
             )
         token_of_undo = services.unsubscribe(message=message, now=clock.now())
-        return render(request, "notifications/unsubscribe.html", {"step": "done", "undo": token_of_undo})
+        return _unsubscribing(request, message, "done", undo=token_of_undo)
+
+
+def _unsubscribing(request: HttpRequest, message: Message, step: str, *, undo: str = "") -> HttpResponse:
+    context = {"step": step, "undo": undo, "is_of_saved": services.scope_of(message) is Scope.SAVED_NEWS}
+    return render(request, "notifications/unsubscribe.html", context)
 
 
 class PreferencesLinkView(LinkPageView):
@@ -70,7 +76,7 @@ class PreferencesLinkView(LinkPageView):
 
 
 class LinkPreferencesView(LinkPageView):
-    """Preferences for whoever has the mail: reminders can be turned off here, on again only by the customer."""
+    """Preferences for whoever has the mail: its kind can be turned off here, on again only by the customer."""
 
     purpose = Purpose.PREFERENCES
     cookie = "mail_preferences"
@@ -80,15 +86,17 @@ class LinkPreferencesView(LinkPageView):
         message = self.by_cookie(request)
         if message is None:
             return see_other(reverse("notifications:preferences"))
-        is_on = not selectors.is_suppressed(hashes=[message.recipient_hash])
-        return render(request, "notifications/preferences.html", {"is_on": is_on, "is_by_link": True})
+        scope = services.scope_of(message)
+        is_on = not selectors.is_suppressed(hashes=[message.recipient_hash], scope=scope)
+        context = {"is_on": is_on, "is_by_link": True, "is_of_saved": scope is Scope.SAVED_NEWS}
+        return render(request, "notifications/preferences.html", context)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Turn reminders off for this address."""
+        """Turn mails of this kind off for this address."""
         message = self.by_cookie(request)
         if message is None:
             return see_other(reverse("notifications:preferences"))
-        if not request.POST.get("cart_reminder"):
+        if not request.POST.get(services.scope_of(message).value):
             services.unsubscribe(message=message, now=clock.now())
         return see_other(request.path)
 
@@ -106,10 +114,18 @@ class PreferencesView(LoginRequiredMixin, PageView):
         """Show it."""
         user = _signed_in(request)
         is_on = selectors.wants_reminders(user_id=user.pk, email=user.email)
+        wanted = selectors.wants_saved_news(user_id=user.pk, email=user.email)
         context = {
             "is_on": is_on,
             "is_saved": "saved" in request.GET,
             "is_by_link": False,
+            "saved_news": [
+                (topic.value, label, topic in wanted)
+                for topic, label in (
+                    (Topic.PRICE_DROP, _("Tell me by mail when something that I saved for later costs less")),
+                    (Topic.BACK_IN_STOCK, _("Tell me by mail when something that I saved for later is back in stock")),
+                )
+            ],
             "languages": settings.LANGUAGES if len(settings.LANGUAGES) > 1 else (),
             "chosen": getattr(user, "language", ""),
             "may_count_opens": conf().count_opens,
@@ -128,6 +144,18 @@ class PreferencesView(LoginRequiredMixin, PageView):
             source="preferences page",
             now=clock.now(),
         )
+        wanted = selectors.wants_saved_news(user_id=user.pk, email=user.email)
+        for topic in (Topic.PRICE_DROP, Topic.BACK_IN_STOCK):
+            is_granted = bool(request.POST.get(topic.value))
+            if is_granted is not (topic in wanted):
+                services.set_preference(
+                    user_id=user.pk,
+                    email=user.email,
+                    is_granted=is_granted,
+                    source="preferences page",
+                    now=clock.now(),
+                    topic=topic,
+                )
         wants_opens = bool(request.POST.get("open_tracking"))
         if conf().count_opens and wants_opens is not selectors.allows_opens(user_id=user.pk):
             services.allow_opens(user_id=user.pk, is_granted=wants_opens, source="preferences page", now=clock.now())
