@@ -15,7 +15,8 @@ from notifications.models import Message, SavedNews
 from notifications.services import saved_news
 from tests.checkout.helpers import make_sku, set_price
 from tests.notifications.test_saved_news import noon, saver
-from tests.races.rivals import PATIENCE_SECONDS, meet
+from tests.races.rivals import meet
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
