@@ -15,7 +15,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main() -> None:
-    """Drop rights, tie this process to its starter, become the program."""
+    """Drop rights, tie this process to its starter, hear SIGINT, become the program."""
     starter, ending, user, *program = sys.argv[1:]
     if user != "-":
         entry = pwd.getpwnam(user)
@@ -28,6 +28,8 @@ def main() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(ending), 0, 0, 0)
         if os.getppid() != int(starter):
             os.kill(os.getpid(), signal.SIGKILL)
+    # Whoever a shell without job control started in the background ignores it, and would hand that down.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execvp(program[0], program)  # noqa: S606 - no shell is wanted
 
 

@@ -36,16 +36,6 @@ BARE = {
 }
 
 
-@pytest.fixture
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a directory with a short path."""
-    directory = tmp_path_factory.mktemp("demo")
-    for parent in (directory, *directory.parents):
-        if os.geteuid() == 0 and str(parent).startswith("/tmp/"):  # noqa: S108 - PostgreSQL must be able to pass
-            parent.chmod(parent.stat().st_mode | 0o011)
-    return directory
-
-
 def started(
     data_dir: Path,
     *,
@@ -111,8 +101,8 @@ def manage(data_dir: Path, *arguments: str) -> str:
 COUNT = "from shop.catalog.models import Product; print(Product.objects.count())"
 
 
-def test_a_person_starts_uses_breaks_and_ends_the_shop(data_dir: Path) -> None:
-    port = free_port()
+def test_a_person_starts_uses_breaks_and_ends_the_shop(place: Path) -> None:
+    data_dir, port = place, free_port()
     with demo(data_dir, port=port) as process:
         process.wait_for("The shop is open")
         assert "<html" in page(port)

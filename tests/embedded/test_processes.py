@@ -77,6 +77,16 @@ def test_a_leftover_is_ended_only_if_it_is_the_same_process() -> None:
     end_stranger(process.pid, created=created)
 
 
+def test_a_process_of_one_that_ignores_interrupts_hears_them_all_the_same() -> None:
+    ignored = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = start(Program("sleeper", ("sleep", "60")))
+    finally:
+        signal.signal(signal.SIGINT, ignored)
+    wait_until(lambda: Path(f"/proc/{process.pid}/comm").read_text() == "sleep\n")
+    assert end(process, stop_signal=signal.SIGINT, grace_seconds=PATIENCE_SECONDS) == -signal.SIGINT
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_root_can_start_a_process_as_nobody(tmp_path: Path) -> None:
     process = start(Program("who", ("id", "-un"), user="nobody", log=tmp_path / "log"))

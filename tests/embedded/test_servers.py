@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,16 +15,6 @@ from shop.embedded import postgres, redis_server, servers
 from shop.embedded.processes import Program, bury, end, has_ended, start
 from tests.embedded.helpers import find
 from tests.waiting import wait_until
-
-
-@pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a directory with a short path that the servers' user may pass."""
-    directory = tmp_path_factory.mktemp("s")
-    for parent in (directory, *directory.parents):
-        if os.geteuid() == 0 and parent.stat().st_uid == 0 and str(parent).startswith("/tmp/"):  # noqa: S108
-            parent.chmod(parent.stat().st_mode | 0o011)
-    return directory
 
 
 @contextmanager
