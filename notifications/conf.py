@@ -12,6 +12,7 @@ from shop.core.settings import require
 
 OPT_OUT, OPT_IN = "opt_out", "opt_in"
 _HOUR = 3_600
+_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 _DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+", re.ASCII)
 
 
@@ -25,6 +26,20 @@ class NotificationsConf:
     """How long a worker may hold a mail it claimed."""
     idle_threshold_seconds: int = 3_600
     """When a cart counts as left behind, in a new campaign: 1 to 4 hours."""
+    max_age_hours: int = 72
+    """Carts that were left longer ago are no longer found, in a new campaign."""
+    max_lateness_hours: int = 6
+    """A reminder that could not go for so long is cancelled, in a new campaign."""
+    cooldown_days: int = 7
+    """How long a customer gets no other first reminder, in a new campaign."""
+    outcome_days: int = 7
+    """For how long orders count, in a new campaign."""
+    holdout_bp: int = 1_000
+    """How many customers in 10,000 get no mail, in a new campaign."""
+    quiet_start: str = "21:00"
+    """From when on nobody is written to, by the customer's clock, in a new campaign."""
+    quiet_end: str = "08:00"
+    """Until when; the same time twice: never quiet."""
     scan_seconds: int = 60
     """How often idle carts are looked for."""
     batch: int = 5_000
@@ -66,6 +81,10 @@ class NotificationsConf:
     """Who sends reminders; unset: `DEFAULT_FROM_EMAIL`."""
     reply_to: str = ""
     """Who reads the answers to reminders; unset: the sender."""
+    message_id_domain: str = ""
+    """What stands behind the @ in the Message-ID of mails; unset: their sender's domain."""
+    list_id: str = ""
+    """A domain: what `List-Id` ends with, behind the kind of mail (`cart-reminders.`); unset: the sender's."""
     postal_address: str = "Trolley, 1 Example Street, London"
     """Stands in each reminder, as the law of many countries asks."""
 
@@ -78,6 +97,13 @@ class NotificationsConf:
             "NOTIFICATIONS_IDLE_THRESHOLD_SECONDS",
             "must be from 3600 (one hour) to 14400 (four).",
         )
+        require(5 <= self.max_age_hours <= 720, "NOTIFICATIONS_MAX_AGE_HOURS", "must be from 5 to 720.")  # noqa: PLR2004
+        require(1 <= self.max_lateness_hours <= 168, "NOTIFICATIONS_MAX_LATENESS_HOURS", "must be from 1 to 168.")  # noqa: PLR2004
+        require(1 <= self.cooldown_days <= 365, "NOTIFICATIONS_COOLDOWN_DAYS", "must be from 1 to 365.")  # noqa: PLR2004
+        require(1 <= self.outcome_days <= 90, "NOTIFICATIONS_OUTCOME_DAYS", "must be from 1 to 90.")  # noqa: PLR2004
+        require(0 <= self.holdout_bp <= 5_000, "NOTIFICATIONS_HOLDOUT_BP", "must be from 0 to 5000 (half).")  # noqa: PLR2004
+        for name, at in (("START", self.quiet_start), ("END", self.quiet_end)):
+            require(_TIME.fullmatch(at), f"NOTIFICATIONS_QUIET_{name}", "must be a time such as 21:00.")
         require(10 <= self.scan_seconds <= _HOUR, "NOTIFICATIONS_SCAN_SECONDS", "must be from 10 to 3600.")  # noqa: PLR2004
         require(1 <= self.batch <= 20_000, "NOTIFICATIONS_BATCH", "must be from 1 to 20000.")  # noqa: PLR2004
         require(1 <= self.rate_per_second <= 10_000, "NOTIFICATIONS_RATE_PER_SECOND", "must be from 1 to 10000.")  # noqa: PLR2004
@@ -94,11 +120,13 @@ class NotificationsConf:
             "NOTIFICATIONS_COUNTRY_POLICY",
             "must be such as DE:opt_in,FR:opt_in.",
         )
-        require(
-            not self.unsubscribe_mailbox or _DOMAIN.fullmatch(self.unsubscribe_mailbox),
-            "NOTIFICATIONS_UNSUBSCRIBE_MAILBOX",
-            "must be a domain such as mail.example.com.",
-        )
+        for name in ("unsubscribe_mailbox", "message_id_domain", "list_id"):
+            domain: str = getattr(self, name)
+            require(
+                not domain or _DOMAIN.fullmatch(domain),
+                f"NOTIFICATIONS_{name.upper()}",
+                "must be a domain such as mail.example.com.",
+            )
         require(self.keys, "NOTIFICATIONS_LINK_KEYS", "must name at least one key.")
         require(self.all_peppers, "NOTIFICATIONS_PEPPERS", "must name at least one pepper.")
 

@@ -48,6 +48,41 @@ def default_idle_threshold() -> timedelta:
     return timedelta(seconds=conf().idle_threshold_seconds)
 
 
+def default_max_age() -> timedelta:
+    """Give how long ago a cart may have been left, in a new campaign."""
+    return conf().max_age_hours * HOUR
+
+
+def default_max_lateness() -> timedelta:
+    """Give how late a reminder may go, in a new campaign."""
+    return conf().max_lateness_hours * HOUR
+
+
+def default_cooldown() -> timedelta:
+    """Give the pause for a customer, in a new campaign."""
+    return conf().cooldown_days * DAY
+
+
+def default_outcome_window() -> timedelta:
+    """Give for how long orders count, in a new campaign."""
+    return conf().outcome_days * DAY
+
+
+def default_holdout() -> int:
+    """Give the size of the hold-out in a new campaign."""
+    return conf().holdout_bp
+
+
+def default_quiet_start() -> time:
+    """Give when quiet hours begin, in a new campaign."""
+    return time.fromisoformat(conf().quiet_start)
+
+
+def default_quiet_end() -> time:
+    """Give when quiet hours end, in a new campaign."""
+    return time.fromisoformat(conf().quiet_end)
+
+
 def new_salt() -> str:
     """Make the salt of a new test, so that arms of two tests are independent."""
     return secrets.token_hex(8)
@@ -75,11 +110,13 @@ class Campaign(models.Model):
     idle_threshold = models.DurationField(
         _("idle for"), default=default_idle_threshold, help_text=_("1 to 4 hours, such as 01:00:00.")
     )
-    max_age = models.DurationField(_("at most idle for"), default=3 * DAY)
+    max_age = models.DurationField(_("at most idle for"), default=default_max_age)
     max_lateness = models.DurationField(
-        _("at most late by"), default=6 * HOUR, help_text=_("A mail that could not go by then is cancelled.")
+        _("at most late by"),
+        default=default_max_lateness,
+        help_text=_("A mail that could not go by then is cancelled."),
     )
-    cooldown = models.DurationField(_("pause for a customer"), default=7 * DAY)
+    cooldown = models.DurationField(_("pause for a customer"), default=default_cooldown)
     max_messages_per_event = models.PositiveSmallIntegerField(
         _("mails at most"), default=1, validators=[MinValueValidator(1), MaxValueValidator(5)]
     )
@@ -100,13 +137,15 @@ class Campaign(models.Model):
     )
     holdout_bp = models.PositiveSmallIntegerField(
         _("hold-out"),
-        default=1_000,
+        default=default_holdout,
         validators=[MaxValueValidator(5_000)],
         help_text=_("How many in 10,000 get no mail, so that its effect can be seen."),
     )
-    quiet_start = models.TimeField(_("quiet from"), default=time(21))
-    quiet_end = models.TimeField(_("quiet until"), default=time(8), help_text=_("The same time twice: never quiet."))
-    outcome_window = models.DurationField(_("orders count for"), default=7 * DAY)
+    quiet_start = models.TimeField(_("quiet from"), default=default_quiet_start)
+    quiet_end = models.TimeField(
+        _("quiet until"), default=default_quiet_end, help_text=_("The same time twice: never quiet.")
+    )
+    outcome_window = models.DurationField(_("orders count for"), default=default_outcome_window)
     base_bp = models.PositiveSmallIntegerField(
         _("order anyway"),
         default=1_000,

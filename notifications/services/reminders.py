@@ -77,7 +77,7 @@ def letter(
 def list_headers(name: str, link_id: bytes) -> tuple[tuple[str, str], ...]:
     """Give the headers by which mail programs know mails of one kind, and end them with one click (RFC 8058)."""
     return (
-        ("List-Id", f"{name} <{name.lower().replace(' ', '-')}.{sending_domain()}>"),
+        ("List-Id", f"{name} <{name.lower().replace(' ', '-')}.{conf().list_id or sending_domain()}>"),
         ("List-Unsubscribe", ", ".join(f"<{url}>" for url in opt_outs(link_id))),
         ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
     )

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from notifications.conf import conf
 from notifications.models import Message
 from notifications.types import Letter, Template
 from shop.checkout import access
@@ -45,7 +46,7 @@ def mail(letter_: Letter, *, public_id: str, connection: BaseEmailBackend) -> Em
     :raises BadHeaderError: if a header would hold a line break.
     """
     sender = letter_.sender or settings.DEFAULT_FROM_EMAIL
-    domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
+    domain = conf().message_id_domain or parseaddr(sender)[1].rpartition("@")[2] or "localhost"
     envelope: EmailMultiAlternatives = AnymailMessage(
         subject=letter_.subject,
         body=letter_.text,

@@ -129,6 +129,8 @@ def test_an_altered_address_another_domain_or_another_links_token_opt_nobody_out
     for place in range(2, len(local)):
         other = "b" if local[place] != "b" else "c"
         assert links.read_mailbox(f"{local[:place]}{other}{local[place + 1 :]}@{DOMAIN}") is None, place
+    spellings = [links.read_mailbox(f"{local[:-1]}{last}@{DOMAIN}") for last in "abcdefghijklmnopqrstuvwxyz234567"]
+    assert len([found for found in spellings if found]) == 1
     link_id = links.new_link(the_message().public_id)
     token = links.token(Purpose.UNSUBSCRIBE, link_id)
     for to in (good[1:], local + "a@" + DOMAIN, f"{local}@elsewhere.test", f"u-{token}@{DOMAIN}"):
