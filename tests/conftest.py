@@ -48,7 +48,7 @@ from shop.core import limits
 from shop.core import redis as redis_calls
 from shop.embedded import addresses, servers
 from shop.embedded.processes import Program, bury, end, has_ended, start
-from tests import emptying
+from tests import databases, emptying
 from tests.ports import free_port
 from tests.waiting import PATIENCE_SECONDS
 
@@ -73,6 +73,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure() -> None:
     """Stop and delete what was started."""
     _servers.close()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None, django_db_blocker: Any) -> None:
+    """Let the databases of all workers be made by one run of the migrations."""
+    with django_db_blocker.unblock():
+        databases.copy_one_for_all()
 
 
 @pytest.fixture(scope="session")
