@@ -5,7 +5,7 @@ from notifications.rules.gates import PASSED, Facts, Judgment, Outcome, evaluate
 from notifications.rules.minimums import is_large_enough, read_minimums
 from notifications.rules.news import kind_of
 from notifications.rules.opening import TOO_SOON, is_machine
-from notifications.rules.quiet import NIGHT, next_loud_moment, next_loud_moment_in_all, zones_of
+from notifications.rules.quiet import next_loud_moment, next_loud_moment_in_all, zones_of
 from notifications.rules.saved_news import is_back, is_cheaper
 from notifications.rules.sending import (
     MOST_ATTEMPTS,
@@ -22,7 +22,6 @@ from notifications.rules.sending import (
 
 __all__ = [
     "MOST_ATTEMPTS",
-    "NIGHT",
     "OFFLINE_LIMIT_SECONDS",
     "OFFLINE_SECONDS",
     "PASSED",

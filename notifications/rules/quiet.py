@@ -10,8 +10,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from babel.core import get_global
 
 FAR = timedelta(days=2)
-NIGHT = (time(21), time(8))
-"""Quiet hours where nobody set others."""
 
 
 def next_loud_moment(now: datetime, *, start: time, end: time, zone: str, otherwise: str) -> datetime:

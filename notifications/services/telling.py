@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from datetime import time as time_of_day
 
 import structlog
 from django.core.mail import get_connection
@@ -162,8 +163,8 @@ def _gather(message: Message, told: Sequence[SavedNews], now: datetime) -> _Case
 
 
 def _loud_at(contact: Contact | None, country: str, now: datetime) -> datetime:
-    """Tell when it is no night where the customer is."""
-    start, end = rules.NIGHT
+    """Tell when it is no night where the customer is, by the hours with which new campaigns begin."""
+    start, end = (time_of_day.fromisoformat(text) for text in (conf().quiet_start, conf().quiet_end))
     return rules.next_loud_moment_in_all(
         now,
         start=start,
