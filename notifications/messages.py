@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from notifications import errors
-from shop.core.words import Words, words
+from shop.core.words import DETAIL_WORDS, Words, words
 
 PROBLEMS = {
     "no_variant": gettext_lazy("It has no variant."),
@@ -31,3 +31,11 @@ def _campaign_state(refusal: errors.CampaignStateError) -> Words:
 @words.register
 def _link_unknown(refusal: errors.LinkUnknownError) -> Words:
     return Words(_("Link not found"), _("This link is not one of ours, or a part of it got lost on the way."))
+
+
+DETAIL_WORDS.update(
+    {
+        "nothing_to_change": gettext_lazy("Name at least one thing to change."),
+        "not_a_time_zone": gettext_lazy("Must be the name of a time zone, such as Europe/Berlin."),
+    }
+)

@@ -13,7 +13,8 @@ from notifications import links
 from notifications.conf import OPT_OUT, conf
 from notifications.exporting import export_customer
 from notifications.models import Message, Suppression
-from notifications.types import MessageKind, MessageState, Scope, Topic
+from notifications.types import MessageKind, MessageState, Scope, Topic, Wishes
+from shop.accounts import selectors as accounts
 from shop.checkout import following
 from shop.checkout.following import BuyerProfile
 from shop.core.db import array_text, rows
@@ -74,10 +75,12 @@ __all__ = [
     "export_customer",
     "find_by_link",
     "find_standing",
+    "find_wishes",
     "has_basis",
     "is_suppressed",
     "list_who_wants_saved_news",
     "list_wishes",
+    "offered_topics",
     "oldest_due_seconds",
     "saved_news_of",
     "wants_reminders",
@@ -156,6 +159,28 @@ def wants_reminders(*, user_id: int, email: str) -> bool:
     if wish is False or is_suppressed(hashes=links.address_hashes(email)):
         return False
     return has_basis(following.profile_of(user_id=user_id), wish=wish)
+
+
+def offered_topics() -> tuple[Topic, ...]:
+    """List what customers can choose in this shop."""
+    return (Topic.CART_REMINDER, *_SAVED_TOPICS, *((Topic.OPEN_TRACKING,) if conf().count_opens else ()))
+
+
+def find_wishes(*, user_id: int, email: str) -> Wishes:
+    """Tell what a customer wants to be told, as far as it depends on them, and how."""
+    wanted = set(wants_saved_news(user_id=user_id, email=email))
+    if wants_reminders(user_id=user_id, email=email):
+        wanted.add(Topic.CART_REMINDER)
+    offered = offered_topics()
+    if Topic.OPEN_TRACKING in offered and allows_opens(user_id=user_id):
+        wanted.add(Topic.OPEN_TRACKING)
+    contact = accounts.list_contacts(user_ids=[user_id]).get(user_id)
+    return Wishes(
+        offered=offered,
+        wanted=frozenset(wanted),
+        language=contact.language if contact else "",
+        time_zone=contact.time_zone if contact else "",
+    )
 
 
 def allows_opens(*, user_id: int) -> bool:

@@ -138,6 +138,19 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a customer wants to be told, and how."""
+
+    offered: tuple[Topic, ...]
+    """What they can choose in this shop."""
+    wanted: frozenset[Topic]
+    language: str
+    """That of mails to them; empty: that of their last order."""
+    time_zone: str
+    """By whose clock no mail comes at night; empty if it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReminderLine:
     """A line of a cart that was left, as it can be bought now."""
 

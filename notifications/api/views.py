@@ -9,8 +9,10 @@ from rest_framework.response import Response
 
 from notifications import selectors, services
 from notifications.api.serializers import PreferencesSchema, UpdatePreferences
+from notifications.types import Topic
 from shop.core import clock
 from shop.core.api import ApiView
+from shop.core.errors import ErrorDetail
 from shop.core.problems import ApiProblem
 
 
@@ -31,15 +33,25 @@ class PreferencesView(ApiView):
         responses={200: PreferencesSchema},
     )
     def patch(self, request: Request) -> Response:
-        """Turn reminders on or off."""
+        """Change what the customer wants to be told, and how; all of it or nothing."""
         customer = _customer(request)
         data = self.body(UpdatePreferences, request)
-        services.set_preference(
+        if not data:
+            raise ApiProblem("validation_failed", errors=(ErrorDetail("", "nothing_to_change"),))
+        topics = {Topic(name): data[name] for name in Topic if name in data}
+        if unknown := topics.keys() - set(selectors.offered_topics()):
+            raise ApiProblem(
+                "unknown_parameter",
+                errors=tuple(ErrorDetail(f"/{topic.value}", "unknown_parameter") for topic in unknown),
+            )
+        services.save_wishes(
             user_id=customer.pk,
             email=customer.email,
-            is_granted=data["cart_reminder"],
+            topics=topics,
             source="api",
             now=clock.now(),
+            language=(data["language"] or "") if "language" in data else None,
+            time_zone=data.get("time_zone"),
         )
         return _shown(customer)
 
@@ -51,5 +63,10 @@ def _customer(request: Request) -> AbstractUser:
 
 
 def _shown(customer: AbstractUser) -> Response:
-    wants = selectors.wants_reminders(user_id=customer.pk, email=customer.email)
-    return Response({"cart_reminder": wants}, headers={"Cache-Control": "no-store"})
+    wishes = selectors.find_wishes(user_id=customer.pk, email=customer.email)
+    shown = {
+        **{topic.value: topic in wishes.wanted for topic in wishes.offered},
+        "language": wishes.language or None,
+        "time_zone": wishes.time_zone or None,
+    }
+    return Response(shown, headers={"Cache-Control": "no-store"})

@@ -4,6 +4,7 @@ from notifications.services.attributing import attribute_orders, attribute_refun
 from notifications.services.closing import close_events, queue_next_steps
 from notifications.services.consenting import (
     allow_opens,
+    save_wishes,
     scope_of,
     set_preference,
     suppress,
@@ -52,6 +53,7 @@ __all__ = [
     "resend",
     "restore",
     "resume_campaign",
+    "save_wishes",
     "scope_of",
     "send_reminders",
     "send_saved_news",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.core import signing
@@ -11,6 +12,7 @@ from django.db.models import Q
 from notifications import links, selectors
 from notifications.models import Message, Preference, Suppression
 from notifications.types import MessageKind, Scope, Topic
+from shop.accounts import services as accounts
 
 UNDO_TIME = timedelta(hours=1)
 WORDING = "2026-11"
@@ -80,6 +82,41 @@ def undo_unsubscribe(*, message: Message, undo: str) -> bool:
 def allow_opens(*, user_id: int, is_granted: bool, source: str, now: datetime) -> None:
     """Write down whether a customer lets reminders tell when they are opened."""
     _state(user_id=user_id, topic=Topic.OPEN_TRACKING, is_granted=is_granted, source=source, now=now)
+
+
+def save_wishes(
+    *,
+    user_id: int,
+    email: str,
+    topics: Mapping[Topic, bool],
+    source: str,
+    now: datetime,
+    language: str | None = None,
+    time_zone: str | None = None,
+) -> None:
+    """Write down what a customer, signed in, wants to be told, and how: all of it or nothing.
+
+    Topics that are absent, and a language or time zone of None, stay as they are. What is said again is no new
+    statement, but of reminders: there silence may have been enough, and a yes is more.
+
+    :raises ValueError: if the shop does not offer a topic.
+    """
+    with transaction.atomic():
+        before = selectors.find_wishes(user_id=user_id, email=email)
+        if not topics.keys() <= set(before.offered):
+            msg = "a topic that this shop does not offer"
+            raise ValueError(msg)
+        for topic, is_granted in topics.items():
+            if is_granted is (topic in before.wanted) and topic is not Topic.CART_REMINDER:
+                continue
+            if topic is Topic.OPEN_TRACKING:
+                allow_opens(user_id=user_id, is_granted=is_granted, source=source, now=now)
+            else:
+                set_preference(user_id=user_id, email=email, is_granted=is_granted, source=source, now=now, topic=topic)
+        if language is not None:
+            accounts.choose_language(user_id=user_id, code=language)
+        if time_zone is not None:
+            accounts.learn_time_zone(user_id=user_id, name=time_zone)
 
 
 def set_preference(

@@ -14,12 +14,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
 from notifications import selectors, services
-from notifications.conf import conf
 from notifications.links import Purpose
 from notifications.models import Message
 from notifications.types import Scope, Topic
 from notifications.web.base import LinkPageView, told
-from shop.accounts.services import choose_language
 from shop.core import clock
 from shop.core.web.pages import PageView, see_other
 
@@ -113,53 +111,36 @@ class PreferencesView(LoginRequiredMixin, PageView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show it."""
         user = _signed_in(request)
-        is_on = selectors.wants_reminders(user_id=user.pk, email=user.email)
-        wanted = selectors.wants_saved_news(user_id=user.pk, email=user.email)
+        wishes = selectors.find_wishes(user_id=user.pk, email=user.email)
         context = {
-            "is_on": is_on,
+            "is_on": Topic.CART_REMINDER in wishes.wanted,
             "is_saved": "saved" in request.GET,
             "is_by_link": False,
             "saved_news": [
-                (topic.value, label, topic in wanted)
+                (topic.value, label, topic in wishes.wanted)
                 for topic, label in (
                     (Topic.PRICE_DROP, _("Tell me by mail when something that I saved for later costs less")),
                     (Topic.BACK_IN_STOCK, _("Tell me by mail when something that I saved for later is back in stock")),
                 )
             ],
             "languages": settings.LANGUAGES if len(settings.LANGUAGES) > 1 else (),
-            "chosen": getattr(user, "language", ""),
-            "may_count_opens": conf().count_opens,
-            "counts_opens": conf().count_opens and selectors.allows_opens(user_id=user.pk),
-            "time_zone": getattr(user, "time_zone", ""),
+            "chosen": wishes.language,
+            "may_count_opens": Topic.OPEN_TRACKING in wishes.offered,
+            "counts_opens": Topic.OPEN_TRACKING in wishes.wanted,
+            "time_zone": wishes.time_zone,
         }
         return render(request, "notifications/preferences.html", context)
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Save it."""
         user = _signed_in(request)
-        services.set_preference(
+        code = request.POST.get("language")
+        services.save_wishes(
             user_id=user.pk,
             email=user.email,
-            is_granted=bool(request.POST.get("cart_reminder")),
+            topics={topic: bool(request.POST.get(topic.value)) for topic in selectors.offered_topics()},
             source="preferences page",
             now=clock.now(),
+            language=code if code in {"", *dict(settings.LANGUAGES)} else None,
         )
-        wanted = selectors.wants_saved_news(user_id=user.pk, email=user.email)
-        for topic in (Topic.PRICE_DROP, Topic.BACK_IN_STOCK):
-            is_granted = bool(request.POST.get(topic.value))
-            if is_granted is not (topic in wanted):
-                services.set_preference(
-                    user_id=user.pk,
-                    email=user.email,
-                    is_granted=is_granted,
-                    source="preferences page",
-                    now=clock.now(),
-                    topic=topic,
-                )
-        wants_opens = bool(request.POST.get("open_tracking"))
-        if conf().count_opens and wants_opens is not selectors.allows_opens(user_id=user.pk):
-            services.allow_opens(user_id=user.pk, is_granted=wants_opens, source="preferences page", now=clock.now())
-        code = request.POST.get("language")
-        if code is not None and code in {"", *dict(settings.LANGUAGES)}:
-            choose_language(user_id=user.pk, code=code)
         return see_other(request.path + "?saved=1")
