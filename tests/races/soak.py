@@ -1,18 +1,21 @@
-"""One process of the soak (`python -m tests.races.soak SEED SECONDS`): all that customers and staff do to the stock."""
+"""One process of the soak (`python -m tests.races.soak SEED STOP`): all that customers and staff do to the stock.
+
+It says `done` after each act, and comes for the last unit when there is a file STOP.
+"""
 
 from __future__ import annotations
 
 import random
 import sys
-import time
+from pathlib import Path
 
 import django
 
 SKU_IDS = [f"SKU-{number}" for number in range(6)]
 
 
-def main(seed: int, seconds: float) -> int:
-    """Reserve, change, sell, release, renew, pin, sweep and adjust at random; return how many of them were done."""
+def main(seed: int, stop: Path) -> None:
+    """Reserve, change, sell, release, renew, pin, sweep and adjust at random."""
     from inventory import services as inventory  # noqa: PLC0415 - after django.setup()
     from inventory.places import list_locations  # noqa: PLC0415
     from inventory.types import StockDemand  # noqa: PLC0415
@@ -20,9 +23,7 @@ def main(seed: int, seconds: float) -> int:
 
     chance = random.Random(seed)
     mine: list[str] = []
-    done = 0
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    while not stop.exists():
         act = chance.choice(["reserve"] * 5 + ["commit", "release", "renew", "pin", "sweep", "adjust"])
         try:
             if act == "reserve":
@@ -48,10 +49,10 @@ def main(seed: int, seconds: float) -> int:
                     inventory.renew(reservation_id=reservation_id)
                 else:
                     inventory.pin(reservation_id=reservation_id, seconds=30)
-            done += 1
+            sys.stdout.write("done\n")
+            sys.stdout.flush()
         except Refusal:
             continue  # a refusal is an answer; anything else ends the process, and the test
-    return done
 
 
 def grab(seed: int) -> int:
@@ -73,6 +74,6 @@ def grab(seed: int) -> int:
 
 if __name__ == "__main__":
     django.setup()
-    seed, seconds = int(sys.argv[1]), float(sys.argv[2])
-    sys.stdout.write(f"done {main(seed, seconds)}\n")
+    seed = int(sys.argv[1])
+    main(seed, Path(sys.argv[2]))
     sys.stdout.write(f"got {grab(seed)}\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
@@ -45,6 +45,18 @@ ROUNDS = 5
 def told(answer: object) -> str:
     """Put an answer into one word."""
     return answer.code if isinstance(answer, Refusal) else str(getattr(answer, "state", answer))
+
+
+def once_all_are_there(act: Callable[..., Any]) -> Callable[..., Any]:
+    """Let the rivals have looked, all of them, before one of them acts on what it saw."""
+    all_have_looked = threading.Barrier(RIVALS)
+
+    def wait_and_act(*given: Any, **named: Any) -> Any:
+        with suppress(threading.BrokenBarrierError):
+            all_have_looked.wait(PATIENCE_SECONDS)
+        return act(*given, **named)
+
+    return wait_and_act
 
 
 @contextmanager
@@ -96,6 +108,7 @@ def test_twin_without_the_condition_on_the_state_charges_many_times(monkeypatch:
     careless = paying._BEGIN.replace("AND state = 'open' ", "")
     assert careless != paying._BEGIN
     monkeypatch.setattr(paying, "_BEGIN", careless)
+    monkeypatch.setattr(paying, "_begin", once_all_are_there(paying._begin))
     with without_constraints("checkout_payment", "one_running_payment_a_checkout"):
         meet(RIVALS, lambda n: pay(view, ref, "slow", key=f"k{n}"))
         assert FakeCharge.objects.count() > 1
@@ -129,9 +142,10 @@ def test_twin_without_lock_and_constraints_makes_many_orders(monkeypatch: pytest
     payment = pay(view, ref, "slow")
     news = outcome_of(payment.payment_id)
 
-    careless = ordering._LOCK.replace("FOR NO KEY UPDATE", "AND pg_sleep(0.2) IS NOT NULL")
+    careless = ordering._LOCK.replace("FOR NO KEY UPDATE", "")
+    assert careless != ordering._LOCK
     monkeypatch.setattr(ordering, "_LOCK", careless)
-    monkeypatch.setattr(ordering, "_refusal", lambda _: "")
+    monkeypatch.setattr(ordering, "_refusal", once_all_are_there(lambda _: ""))
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT conname FROM pg_constraint WHERE conrelid = 'checkout_order'::regclass AND contype = 'u'"
@@ -175,14 +189,7 @@ def test_twin_without_the_owners_turn_and_constraint_opens_many(monkeypatch: pyt
     ref = new_guest()
     put(ref, "MUG", 2)
     monkeypatch.setattr(rows, "serialize_owner", lambda _: None)
-    all_have_looked, true_choose = threading.Barrier(RIVALS), living.choose
-
-    def choose(*seen: Any) -> Any:
-        with suppress(threading.BrokenBarrierError):
-            all_have_looked.wait(PATIENCE_SECONDS)
-        return true_choose(*seen)
-
-    monkeypatch.setattr(starting, "choose", choose)
+    monkeypatch.setattr(starting, "choose", once_all_are_there(living.choose))
     with without_constraints("checkout_checkout", "one_open_checkout_an_owner", "one_live_checkout_a_cart_content"):
         meet(RIVALS, lambda _: start(ref).checkout_id)
         assert models.Checkout.objects.count() > 1
