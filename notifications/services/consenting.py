@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from notifications import links, selectors
+from notifications.errors import LinkUnknownError
 from notifications.models import Message, Preference, Suppression
 from notifications.types import MessageKind, Scope, Topic
 from shop.accounts import services as accounts
@@ -52,12 +53,16 @@ def unsubscribe(*, message: Message, now: datetime) -> str:
     """Let the address that got this message get no more of its kind; give what `undo_unsubscribe` takes, or nothing.
 
     Nothing: it got none before. It covers the address, with all later carts or saved items. Safe to repeat. Of a
-    reminder so old that its address has been forgotten the customer is taken at their word instead, while there is one.
+    reminder so old that its address has been forgotten the customer is taken at their word instead.
+
+    :raises LinkUnknownError: if neither address nor customer is known any more.
     """
     source = f"link:{message.public_id}"
     if not message.recipient_hash:
         owner = message.abandonment.user_id if message.abandonment else None
-        if owner is not None and selectors.list_wishes(user_ids=[owner]).get(owner) is not False:
+        if owner is None:
+            raise LinkUnknownError
+        if selectors.list_wishes(user_ids=[owner]).get(owner) is not False:
             _state(user_id=owner, topic=Topic.CART_REMINDER, is_granted=False, source=source, now=now)
         return ""
     is_new = suppress(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from notifications import links, rules
+from notifications.errors import LinkUnknownError
 from notifications.models import HELD, MailEvent, Message
 from notifications.services import consenting
 from notifications.types import MailEventKind, MessageState, Scope
@@ -125,7 +127,8 @@ def _apply(event: MailEvent, now: datetime) -> None:
     if not event.email_hash:
         # It has been forgotten: the retention is over, or the customer is.
         if event.kind == MailEventKind.UNSUBSCRIBED.value and event.message is not None:
-            consenting.unsubscribe(message=event.message, now=now)
+            with contextlib.suppress(LinkUnknownError):
+                consenting.unsubscribe(message=event.message, now=now)
     elif event.kind in _HARD:
         consenting.suppress(
             email_hash=event.email_hash, scope=Scope.ALL, reason=_HARD[event.kind], source=source, now=now

@@ -19,7 +19,7 @@ from pytest_django import Settings
 from notifications import links, reporting, selectors, services
 from notifications.conf import NotificationsConf
 from notifications.links import Purpose
-from notifications.models import Campaign, MailEvent, Message, Preference, Suppression
+from notifications.models import Abandonment, Campaign, MailEvent, Message, Preference, Suppression
 from shop.accounts.models import User
 from shop.core import clock
 from tests.checkout.helpers import make_sku
@@ -221,6 +221,16 @@ def test_an_opt_out_of_a_mail_whose_address_is_forgotten_turns_off_its_customers
     said = Preference.objects.get()
     assert (said.user_id, said.topic, said.is_granted) == (ada.pk, "cart_reminder", False)
     assert not selectors.wants_reminders(user_id=ada.pk, email=ada.email)
+
+
+def test_an_opt_out_that_can_reach_nobody_says_so(ada: User) -> None:
+    by_link = link("e/u")
+    services.forget_old(now=clock.now() + timedelta(days=500))
+    Abandonment.objects.update(user_id=None, cooldown_range=None)
+    assert receive(address()) == 200
+    assert Client().post(by_link, {"List-Unsubscribe": "One-Click"}).status_code == 404
+    assert not Preference.objects.exists()
+    assert not Suppression.objects.exists()
 
 
 def test_news_of_an_erased_customers_mail_suppress_nobody(ada: User) -> None:
