@@ -257,6 +257,23 @@ def test_changes_since_are_told_and_what_is_gone_is_named(owner: User) -> None:
     assert "Sold out" in answer.content.decode()
 
 
+def test_a_deleted_item_is_named_and_the_others_come_back() -> None:
+    make_sku()
+    make_sku("LAMP")
+    leave_cart(make_customer(), {"MUG": 2, "LAMP": 1})
+    make_campaign()
+    run()
+    client = Client()
+    client.get(link("c/r"))
+    StockItem.objects.filter(sku_id="LAMP").update(on_hand=0)
+    Sku.objects.filter(sku_id="LAMP").delete()
+    page = client.get(RESTORE).content.decode()
+    assert "No longer available" in page
+    assert "<li>LAMP</li>" in page
+    client.post(RESTORE)
+    assert guest_cart(client) == {"MUG": 2}
+
+
 def test_an_ordered_and_an_expired_cart_have_their_pages(owner: User) -> None:
     client = Client()
     client.get(link("c/r"))

@@ -223,6 +223,21 @@ def test_a_mail_of_unknown_fate_that_arrived_was_sent_and_news_wait_for_a_worker
     assert message.sent_at is not None
 
 
+def test_news_of_a_mail_that_is_not_ours_or_in_any_order_end_alike() -> None:
+    message = reminded()
+    unknown = {**bounce(1), "Metadata": {"mid": "msg_" + "0" * 24}}
+    assert tell(unknown) == 200
+    assert MailEvent.objects.get().message_id is None
+    assert is_suppressed(), "the address bounced, whoever wrote to it"
+    Suppression.objects.all().delete()
+    for news in (complaint(2, message), bounce(3, message), delivery(message), unknown):
+        assert tell(news) == 200
+    assert MailEvent.objects.filter(message=message).count() == 3
+    row = Suppression.objects.get()
+    assert (row.scope, row.reason) == ("all", "complaint"), "what came first stays"
+    assert the_message().state == "sent"
+
+
 def test_many_complaints_pause_the_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(breakers, "ENOUGH", 3)
     mails = [reminded(email=f"{number}@example.com") for number in range(3)]
