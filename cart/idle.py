@@ -58,7 +58,7 @@ def list_idle(*, before: datetime, since: datetime, after: tuple[datetime, int],
     One query on a partial index; it costs the same wherever in the table it goes on.
     """
     params = {"before": before, "since": since, "after_at": after[0], "after_id": after[1], "limit": limit}
-    return tuple(map(IdleCart._make, prepared(IDLE, params)))
+    return tuple(map(IdleCart._make, prepared(IDLE, params, is_binary=True)))
 
 
 def lock_record(*, record_id: int) -> RecordedCart | None:

@@ -1,6 +1,6 @@
 """Pure decisions: when to try again, who may be written to, which arm somebody is in, and what a test has shown."""
 
-from notifications.rules.assigning import Weighted, bucket, choose_variant, is_held_out
+from notifications.rules.assigning import Weighted, are_held_out, buckets, choose_variants
 from notifications.rules.gates import PASSED, Facts, Judgment, Outcome, evaluate, explain
 from notifications.rules.minimums import is_large_enough, read_minimums
 from notifications.rules.news import kind_of
@@ -34,13 +34,13 @@ __all__ = [
     "Verdict",
     "Weighted",
     "api_verdict",
-    "bucket",
-    "choose_variant",
+    "are_held_out",
+    "buckets",
+    "choose_variants",
     "evaluate",
     "explain",
     "is_back",
     "is_cheaper",
-    "is_held_out",
     "is_large_enough",
     "is_machine",
     "kind_of",

@@ -67,7 +67,7 @@ WITH e AS (
   SELECT w.id, w.content_version, w.user_id, %(campaign)s, w.variant_id, w.is_holdout, 'open', '',
          w.abandoned_at, %(now)s, w.currency, w.value_minor, '', 0
     FROM unnest(%(ids)s::bigint[], %(versions)s::bigint[], %(user_ids)s::bigint[], %(variants)s::bigint[],
-                %(holdouts)s::boolean[], %(sinces)s::timestamptz[], %(currencies)s::text[], %(values)s::bigint[])
+                %(holdouts)s::boolean[], %(sinces)b::timestamptz[], %(currencies)s::text[], %(values)s::bigint[])
          AS w(id, content_version, user_id, variant_id, is_holdout, abandoned_at, currency, value_minor)
    RETURNING id, variant_id, enrolled_at),
 m AS (
@@ -203,6 +203,7 @@ def _enroll(
 
 
 def _insert(campaign: Campaign, kept: Sequence[IdleCart], variants: Sequence[Weighted], now: datetime) -> int:
+    user_ids = [cart.user_id for cart in kept]
     about = {
         "campaign": campaign.pk,
         "now": now,
@@ -212,12 +213,10 @@ def _insert(campaign: Campaign, kept: Sequence[IdleCart], variants: Sequence[Wei
         "due": MessageState.DUE.value,
         "ids": array_text([cart.record_id for cart in kept]),
         "versions": array_text([cart.content_version for cart in kept]),
-        "user_ids": array_text([cart.user_id for cart in kept]),
-        "variants": array_text([rules.choose_variant(campaign.salt, cart.user_id, variants) for cart in kept]),
-        "holdouts": array_text(
-            [rules.is_held_out(campaign.salt, cart.user_id, holdout_bp=campaign.holdout_bp) for cart in kept]
-        ),
-        "sinces": array_text([cart.last_activity_at for cart in kept]),
+        "user_ids": array_text(user_ids),
+        "variants": array_text(rules.choose_variants(campaign.salt, user_ids, variants)),
+        "holdouts": array_text(rules.are_held_out(campaign.salt, user_ids, holdout_bp=campaign.holdout_bp)),
+        "sinces": [cart.last_activity_at for cart in kept],
         "currencies": array_text([cart.currency for cart in kept]),
         "values": array_text([cart.value_minor for cart in kept]),
         "id_start": f"msg_{int(now.timestamp() * 1000):011X}{secrets.token_hex(4).upper()}",

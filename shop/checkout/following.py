@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shop.checkout.types import CheckoutState
-from shop.core.db import array_text, rows
+from shop.core.db import array_text, prepared, rows
 
 FRESH = timedelta(hours=1)
 """An open checkout that nobody touched for longer is left behind like its cart."""
 
 _BUYERS = """
-SELECT w.user_id FROM unnest(%(user_ids)s::bigint[], %(sinces)s::timestamptz[]) AS w(user_id, since)
+SELECT w.user_id FROM unnest(%(user_ids)s::bigint[], %(sinces)b::timestamptz[]) AS w(user_id, since)
  CROSS JOIN LATERAL (SELECT 1 FROM checkout_order o
                       WHERE o.owner = 'u:' || w.user_id AND o.placed_at >= w.since LIMIT 1) o
 """
@@ -107,8 +107,8 @@ def list_buyers_since(*, pairs: Sequence[tuple[int, datetime]]) -> frozenset[int
     """Tell which customers, each with a time, have ordered since then (one query, whatever the number)."""
     if not pairs:
         return frozenset()
-    params = {"user_ids": array_text([one for one, _ in pairs]), "sinces": array_text([since for _, since in pairs])}
-    return frozenset(user_id for (user_id,) in rows(_BUYERS, params))
+    params = {"user_ids": array_text([one for one, _ in pairs]), "sinces": [since for _, since in pairs]}
+    return frozenset(user_id for (user_id,) in prepared(_BUYERS, params))
 
 
 def list_placed(*, since: datetime, after: str, limit: int) -> tuple[PlacedOrder, ...]:

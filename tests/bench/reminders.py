@@ -27,6 +27,7 @@ from typing import Any
 import django
 
 from shop.embedded import servers
+from tests.bench import cpu
 
 ROOT = Path(__file__).resolve().parents[2]
 CLAIMERS = 2
@@ -60,6 +61,10 @@ class Figures:
     slowest_ms: float
     flatness: float
     """The last batches' time by that of the first."""
+    cpu_seconds: float
+    """Of the process, in these seconds."""
+    postgresql_seconds: float
+    """CPU time, too."""
     memory_mb: float
     """By how much the process grew."""
     sweep_seconds: float
@@ -138,9 +143,9 @@ def measure(*, carts: int) -> Figures:
 
     _prepare(carts)
     gc.freeze()  # as a worker's process does
-    before = _peak()
+    before, used, server = _peak(), time.process_time(), cpu.server_seconds()
     enrolled, took, batches = _detect(is_sweep=False)
-    grown = _peak() - before
+    grown, used, server = _peak() - before, time.process_time() - used, cpu.server_seconds() - server
     _, again, _ = _detect(is_sweep=True)
     with ThreadPoolExecutor(CLAIMERS) as pool:
         began = time.perf_counter()
@@ -154,6 +159,8 @@ def measure(*, carts: int) -> Figures:
         batch_ms=median(batches),
         slowest_ms=max(batches),
         flatness=median(batches[-edge:]) / median(batches[:edge]),
+        cpu_seconds=used,
+        postgresql_seconds=server,
         memory_mb=grown,
         sweep_seconds=again,
         claims_per_second=len(claims) * handing.BATCH / claiming,
@@ -188,7 +195,8 @@ def report(found: Figures) -> list[str]:
         "",
         (
             f"- P11, {found.enrolled:,} of {found.carts:,} idle carts found and enrolled by one process in "
-            f"**{found.seconds:.1f} s** (goal: a million in 30 s), which grew by {found.memory_mb:.0f} MB (goal: 100); "
+            f"**{found.seconds:.1f} s** (goal: a million in 30 s; {found.cpu_seconds:.1f} s of its CPU time and "
+            f"{found.postgresql_seconds:.1f} s of PostgreSQL's), which grew by {found.memory_mb:.0f} MB (goal: 100); "
             f"a batch: median {found.batch_ms:.0f} ms, slowest {found.slowest_ms:.0f} ms, the last {ENDS} "
             f"{found.flatness:.2f} × the first (goal: 1.5). The sweep over all of them, enrolled: "
             f"{found.sweep_seconds:.1f} s."

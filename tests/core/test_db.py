@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import OperationalError, connection, transaction
@@ -164,6 +164,17 @@ def test_an_array_written_as_text_reads_back_as_it_was() -> None:
         [db.array_text(x) for x in ([], [1, -(2**62)], [True, False], [now], texts)],
     )
     assert read == [([], [1, -(2**62)], [True, False], [now], texts)]
+
+
+def test_what_comes_as_the_server_keeps_it_is_the_same_and_json_is_read() -> None:
+    now = datetime(2026, 11, 26, 9, 30, 0, 123_456, tzinfo=UTC)
+    sql = "SELECT %(number)s::bigint, unnest(%(times)b::timestamptz[]), %(text)s::text, true, NULL::bigint"
+    asked = {"number": 2**62, "times": [now, now + timedelta(microseconds=1)], "text": "GBP"}
+    binary = db.prepared(sql, asked, is_binary=True)
+    assert binary == db.prepared(sql, asked)
+    assert binary == [(2**62, at, "GBP", True, None) for at in asked["times"]]  # type: ignore[attr-defined]
+    assert db.prepared("SELECT '{\"a\": 1}'::jsonb", is_binary=True) == [({"a": 1},)]
+    assert db.prepared("SELECT '{\"a\": 1}'::jsonb") == [('{"a": 1}',)]
 
 
 def test_the_plan_of_a_hot_read_is_kept_from_the_sixth_time_on() -> None:

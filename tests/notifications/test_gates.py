@@ -92,27 +92,35 @@ def test_what_is_not_known_yet_passes_and_every_fact_has_a_gate() -> None:
     assert {field.name for field in fields(Facts)} - {"now"} == {fact for fact, *_ in BAD}
 
 
-@given(st.integers(1, 10**12), st.text("abcdef0123456789", min_size=16, max_size=16))
-def test_a_customer_stays_in_the_same_arm(customer: int, salt: str) -> None:
+@given(st.lists(st.integers(1, 10**12), max_size=20), st.text("abcdef0123456789", min_size=16, max_size=16))
+def test_a_customer_stays_in_the_same_arm_whoever_else_is_asked_about(customers: list[int], salt: str) -> None:
     arms = [Weighted(1, 5_000), Weighted(2, 2_500), Weighted(3, 2_500)]
-    assert rules.choose_variant(salt, customer, arms) == rules.choose_variant(salt, customer, arms)
-    assert 0 <= rules.bucket(salt, "ab", customer) < 10_000
+    together = rules.choose_variants(salt, customers, arms)
+    assert together == [rules.choose_variants(salt, [one], arms)[0] for one in customers]
+    held = rules.are_held_out(salt, customers, holdout_bp=1_000)
+    assert held == [rules.are_held_out(salt, [one], holdout_bp=1_000)[0] for one in customers]
+    assert all(0 <= found < 10_000 for found in rules.buckets(salt, "ab", customers))
+
+
+def test_buckets_are_those_of_campaigns_that_run_already() -> None:
+    assert rules.buckets("0123456789abcdef", "ab", [1, 2, 70_000]) == [1_253, 5_224, 8_727]
+    assert rules.buckets("0123456789abcdef", "holdout", [1, 2, 70_000]) == [3_991, 6_293, 8_426]
 
 
 def test_arms_get_their_shares_and_hold_out_and_variant_are_independent() -> None:
     arms = [Weighted(1, 5_000), Weighted(2, 5_000)]
     people = range(20_000)
-    held = [i for i in people if rules.is_held_out("salt", i, holdout_bp=1_000)]
-    first = [i for i in people if rules.choose_variant("salt", i, arms) == 1]
-    assert 1_850 < len(held) < 2_150
-    assert 9_750 < len(first) < 10_250
-    assert 0.45 < sum(rules.choose_variant("salt", i, arms) == 1 for i in held) / len(held) < 0.55
-    assert held != [i for i in people if rules.is_held_out("other", i, holdout_bp=1_000)]
+    held = rules.are_held_out("salt", people, holdout_bp=1_000)
+    first = [chosen == 1 for chosen in rules.choose_variants("salt", people, arms)]
+    assert 1_850 < sum(held) < 2_150
+    assert 9_750 < sum(first) < 10_250
+    assert 0.45 < sum(map(all, zip(held, first, strict=True))) / sum(held) < 0.55
+    assert held != rules.are_held_out("other", people, holdout_bp=1_000)
 
 
 def test_shares_that_do_not_make_a_whole_are_refused() -> None:
     with pytest.raises(ValueError, match="10,000"):
-        rules.choose_variant("salt", 1, [Weighted(1, 9_999)])
+        rules.choose_variants("salt", [1], [Weighted(1, 9_999)])
 
 
 @pytest.mark.parametrize(

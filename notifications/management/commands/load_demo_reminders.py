@@ -58,9 +58,7 @@ class Command(BaseCommand):
 def _make_campaign(user_ids: list[int]) -> Campaign:
     """Start a campaign a while ago, with a salt that puts none of the demo's customers into the hold-out."""
     salts = (f"demo{number}" for number in range(10_000))
-    salt = next(
-        salt for salt in salts if not any(rules.is_held_out(salt, user_id, holdout_bp=1_000) for user_id in user_ids)
-    )
+    salt = next(salt for salt in salts if not any(rules.are_held_out(salt, user_ids, holdout_bp=1_000)))
     campaign = Campaign.objects.create(
         slug=SLUG,
         name="Cart reminder",
