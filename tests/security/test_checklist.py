@@ -39,6 +39,7 @@ def test_no_secret_that_was_handed_out_stands_anywhere(cart_redis: redis.Redis) 
     make_campaign()
     assert run() == 1
     reminder = {kind: link(kind).rsplit("/", 1)[1] for kind in ("c/r", "e/u", "e/p")}
+    hidden = re.search(r"/e/h/([\w-]+)", str(the_mail().alternatives[0][0]))
     guest, view = ready()
     pay(view, guest)
     notifications.queue_order_mails(now=clock.now())
@@ -46,10 +47,12 @@ def test_no_secret_that_was_handed_out_stands_anywhere(cart_redis: redis.Redis) 
     found = re.search(r"/orders/link/([\w-]+)/", str(mail.outbox[-1].body))
     recorder.drain()
     assert found
+    assert hidden
 
     secrets = [
         next(cookies[name].value for name in (SECURE_COOKIE, COOKIE) if name in cookies),
         found[1],
+        hidden[1],
         *reminder.values(),
         reminder["c/r"][:22],
     ]
@@ -81,6 +84,7 @@ def test_only_providers_that_settings_name_are_called_and_no_address_from_outsid
         "notifications/services/dispatching.py": {"smtplib"},
         "notifications/services/handing.py": {"smtplib"},
         "notifications/services/reminding.py": {"smtplib"},
+        "notifications/services/telling.py": {"smtplib"},
         "shop/checkout/gateways/stripe_api.py": {"requests"},
     }
 
