@@ -150,8 +150,12 @@ def test_the_chart_shows_the_looks_between_their_bounds() -> None:
     chart = charts.over_looks([look(1, 0.13), look(2, 0.16)], looks.sizes(2_239))
     assert [label for _, _, label in chart.dots] == ["+2.70", "+4.99"]
     assert [label for _, label in chart.marks] == ["560", "1120", "1680", "2239"]
+    assert [x for x, _, _ in chart.dots] == [x for x, _ in chart.marks][:2]
     first, second = (y for _, y, _ in chart.dots)
     bounds = [float(point.split(",")[1]) for point in chart.upper.split()]
+    below = [float(point.split(",")[1]) for point in chart.lower.split()]
+    assert below == [pytest.approx(2 * chart.middle - bound) for bound in bounds]
+    assert bounds == sorted(bounds), "later looks ask for less"
     assert bounds[0] < first < chart.middle, "within its bound: below the line"
     assert 0 < second < bounds[1], "beyond its bound: above the line, and still in the drawing"
 
