@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import IO, Any
 
+from django.http import HttpRequest
 from rest_framework.parsers import BaseParser
 
 from shop.core.errors import ErrorDetail
@@ -17,6 +18,8 @@ MAX_BYTES = 65_536
 MAX_DEPTH = 20
 MAX_DIGITS = 308
 """A whole number of more digits fits no double either; Python's own limit (4300) would speak in its own words."""
+
+_MOST_PAST = 1_048_576
 
 # A string, closed or not, or one bracket. Possessive, and an unclosed string runs to the end: linear for every input.
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
@@ -38,7 +41,20 @@ class StrictJSONParser(BaseParser):
         :raises ApiProblem: `body_too_large` or `malformed`, if it is.
         """
         body: bytes = stream.read(MAX_BYTES + 1)
+        if len(body) > MAX_BYTES:
+            read_past(stream)
         return parse_json(body)
+
+
+def read_past(stream: IO[bytes] | HttpRequest) -> None:
+    """Read what is left of a body that is refused, up to a megabyte.
+
+    A server that closes a connection with something unread resets it, and that may overtake the answer: a proxy then
+    tells the client of a bad gateway.
+    """
+    for _ in range(_MOST_PAST // MAX_BYTES):
+        if not stream.read(MAX_BYTES):
+            return
 
 
 def parse_json(body: bytes) -> object:

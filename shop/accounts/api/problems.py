@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver
 
 from shop.core.errors import ErrorDetail
-from shop.core.parsers import MAX_BYTES, parse_json
+from shop.core.parsers import MAX_BYTES, parse_json, read_past
 from shop.core.problem_codes import BY_STATUS
 from shop.core.problems import CONTENT_TYPE, ApiProblem, describe, edge_problem, problem_response
 
@@ -66,6 +66,7 @@ def _wrapped(view: View) -> View:
 def _check_body(request: HttpRequest) -> None:
     length = int(request.META.get("CONTENT_LENGTH") or 0)
     if length > MAX_BYTES:
+        read_past(request)
         raise ApiProblem("body_too_large")
     if length == 0:
         return
