@@ -79,5 +79,5 @@ def test_long_texts_are_read_in_linear_time(text: str) -> None:
     began = time.process_time()
     assert not canonical_sku_id(text)
     without_secrets(None, "", {"request": f"GET /{text}"})
-    # Fifty times what it takes: a pattern that goes back and forth would need minutes.
-    assert time.process_time() - began < 1
+    # Many times what it takes: a pattern that goes back and forth would need minutes.
+    assert time.process_time() - began < 5
