@@ -97,7 +97,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 @pytest.hookimpl(trylast=True)  # after the order was drawn
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the long ones first, so that no worker is left with one at the end; skip what needs a browser we have not."""
-    items.sort(key=_is_short)
+    items.sort(key=_turn)
     if Path(CHROMIUM).exists():
         return
     skip = pytest.mark.skip(reason=f"no Chromium at {CHROMIUM}: install it, or set CHROMIUM")
@@ -106,8 +106,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(skip)
 
 
-def _is_short(item: pytest.Item) -> bool:
-    return not (item.get_closest_marker("browser") or item.path.parent.name == "embedded")
+def _turn(item: pytest.Item) -> int:
+    if item.get_closest_marker("browser") or item.path.parent.name == "embedded":
+        return 0
+    return 1 if any(item.get_closest_marker(name) for name in ("race", "fault", "cluster")) else 2
 
 
 @pytest.fixture(autouse=True)
