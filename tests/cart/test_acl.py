@@ -17,6 +17,7 @@ from cart import checks, selectors
 from shop.core import redis as connections
 from tests.cart import test_auditing, test_merging, test_ordering, test_recorder, test_store
 from tests.cart.servers import Server
+from tests.waiting import OF_REDIS
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def url(server: Server, settings: Settings) -> str:
     """Let the shop use it, empty, under its own name."""
     server.client().flushall()
-    url = f"redis://trolley:{PASSWORD}@127.0.0.1:{server.port}/0"
+    url = f"redis://trolley:{PASSWORD}@127.0.0.1:{server.port}/0?{OF_REDIS}"
     settings.CART = replace(settings.CART, redis_url=url)
     connections.mend(url)
     return url

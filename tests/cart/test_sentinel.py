@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,17 @@ from cart.models import CartRecord
 from shop.core import redis as connections
 from tests.cart.helpers import NOW, customer, make_sku, quantities
 from tests.cart.servers import Watched, wait_until
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db]
 
 
 @pytest.fixture
-def watched(tmp_path: Path, settings: Settings) -> Iterator[Watched]:
-    """Run a master, a replica and a Sentinel."""
+def watched(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+    """Run a master, a replica and a Sentinel; they are asked with patience."""
     servers = Watched(tmp_path)
+    monkeypatch.setattr(connections, "TIMEOUT_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(connections, "client", partial(connections.client, timeout_seconds=PATIENCE_SECONDS))
     settings.CART = replace(settings.CART, redis_url=servers.url, partitions=8)
     yield servers
     servers.stop()

@@ -25,6 +25,7 @@ from cart.types import LineChange
 from shop.core.redis import client as make_client
 from tests.cart.helpers import NOW, customer, make_sku, new_guest, quantities, round_trips
 from tests.ports import free_port
+from tests.waiting import OF_REDIS
 
 pytestmark = pytest.mark.django_db
 
@@ -283,7 +284,7 @@ def test_a_lost_answer_counts_once(lossy: Callable[[int], int], settings: Any) -
     ref = customer()
     services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
     conf: CartConf = settings.CART
-    url = f"redis://127.0.0.1:{lossy(1)}/{_database()}"
+    url = f"redis://127.0.0.1:{lossy(1)}/{_database()}?{OF_REDIS}"
     settings.CART = replace(conf, redis_url=url)
 
     change = services.add_line(ref=ref, sku_id="MUG", quantity=1, now=NOW)
