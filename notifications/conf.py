@@ -46,6 +46,10 @@ class NotificationsConf:
     """How many idle carts are looked at in one transaction."""
     rate_per_second: int = 14
     """How fast reminders go out, over all workers."""
+    rate_per_domain: int = 10
+    """How fast reminders go to one receiving domain, such as gmail.com, over all workers; 0: as fast as to all."""
+    daily_cap: int = 0
+    """Most reminders a day (UTC) over all campaigns, while a new sender warms up; 0: any number."""
     max_a_month: int = 4
     """Most reminders to one customer within 30 days, over all campaigns."""
     click_days: int = 5
@@ -107,6 +111,8 @@ class NotificationsConf:
         require(10 <= self.scan_seconds <= _HOUR, "NOTIFICATIONS_SCAN_SECONDS", "must be from 10 to 3600.")  # noqa: PLR2004
         require(1 <= self.batch <= 20_000, "NOTIFICATIONS_BATCH", "must be from 1 to 20000.")  # noqa: PLR2004
         require(1 <= self.rate_per_second <= 10_000, "NOTIFICATIONS_RATE_PER_SECOND", "must be from 1 to 10000.")  # noqa: PLR2004
+        require(0 <= self.rate_per_domain <= 10_000, "NOTIFICATIONS_RATE_PER_DOMAIN", "must be from 0 to 10000.")  # noqa: PLR2004
+        require(0 <= self.daily_cap <= 100_000_000, "NOTIFICATIONS_DAILY_CAP", "must be from 0 to 100000000.")  # noqa: PLR2004
         require(1 <= self.max_a_month <= 30, "NOTIFICATIONS_MAX_A_MONTH", "must be from 1 to 30.")  # noqa: PLR2004
         require(1 <= self.click_days <= 30, "NOTIFICATIONS_CLICK_DAYS", "must be from 1 to 30.")  # noqa: PLR2004
         require(1 <= self.code_cooldown_days <= 730, "NOTIFICATIONS_CODE_COOLDOWN_DAYS", "must be from 1 to 730.")  # noqa: PLR2004

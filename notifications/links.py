@@ -106,6 +106,11 @@ def normalize(email: str) -> str:
     return f"{local}@{domain}"
 
 
+def domain_of(email: str) -> str:
+    """Tell the domain that receives what goes to an address, in the one way in which it is written; empty: none."""
+    return normalize(email).rpartition("@")[2]
+
+
 def visitor_hash(owner: str) -> str:
     """Shorten a visitor's cart to what counts people and names nobody."""
     return hmac.new(derived_keys(_VISITOR)[0], owner.encode(), hashlib.sha256).hexdigest()[:16] if owner else ""

@@ -15,8 +15,10 @@ from notifications.rules.sending import (
     SPREAD,
     Verdict,
     api_verdict,
+    names_domain,
     offline_seconds,
     retry_seconds,
+    slows_domain,
     verdict,
 )
 
@@ -44,11 +46,13 @@ __all__ = [
     "is_large_enough",
     "is_machine",
     "kind_of",
+    "names_domain",
     "next_loud_moment",
     "next_loud_moment_in_all",
     "offline_seconds",
     "read_minimums",
     "retry_seconds",
+    "slows_domain",
     "verdict",
     "zones_of",
 ]

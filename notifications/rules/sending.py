@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 RETRY_MINUTES = (1, 5, 15, 60)
@@ -12,7 +13,8 @@ OFFLINE_LIMIT_SECONDS = 900
 SPREAD = 0.2
 
 SHUTTING_DOWN = 421
-PERMANENT = 500
+TEMPORARY, PERMANENT = 400, 500
+_POLICY = re.compile(r"\b4\.7\.\d{1,3}\b", re.ASCII)
 
 
 class Verdict(StrEnum):
@@ -31,6 +33,25 @@ def verdict(code: int) -> Verdict:
     if code >= PERMANENT:
         return Verdict.FAILED
     return Verdict.OFFLINE if code == SHUTTING_DOWN else Verdict.LATER
+
+
+def slows_domain(code: int, said: str, *, domain: str, is_of_recipient: bool) -> bool:
+    """Tell whether an SMTP reply is about how much one receiving domain gets: others may go on as fast as before.
+
+    It is one for now (4yz) that says 421 or, as policy, 4.7.x (RFC 3463), and either names the domain, or answers the
+    recipient (`RCPT`) with 4.7.x. Without that it is the server's own, for anybody.
+    """
+    if not domain or not TEMPORARY <= code < PERMANENT:
+        return False
+    is_policy = bool(_POLICY.search(said))
+    return (is_policy and is_of_recipient) or ((is_policy or code == SHUTTING_DOWN) and names_domain(said, domain))
+
+
+def names_domain(said: str, domain: str) -> bool:
+    """Tell whether an answer names a domain as such, and not as part of an address or of a longer name."""
+    return (
+        bool(domain) and re.search(rf"(?<![\w.@-]){re.escape(domain)}(?![\w-]|\.\w)", said, re.IGNORECASE) is not None
+    )
 
 
 def api_verdict(status: int) -> Verdict:

@@ -21,6 +21,7 @@ from notifications.models import (
     Suppression,
     Touch,
 )
+from notifications.services import limiting
 from notifications.types import EventState, MessageKind, MessageState, TouchKind
 
 BATCH = 1_000
@@ -94,6 +95,7 @@ def forget_old(*, now: datetime) -> int:
         done += Touch.objects.filter(pk__in=ids).delete()[0]
     while ids := _some(MailEvent.objects.filter(at__lt=before)):
         done += MailEvent.objects.filter(pk__in=ids).delete()[0]
+    limiting.forget_domains(now=now)
     return done
 
 

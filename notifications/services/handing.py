@@ -15,7 +15,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from notifications import rules
+from notifications import links, rules
 from notifications.conf import conf
 from notifications.models import HELD, Message
 from notifications.services import consenting, limiting
@@ -79,12 +79,13 @@ def hand_over(
     try:
         envelope.send()
     except AnymailError as error:  # before OSError: it is one, too
-        return _api_said(message, token, error, now)
+        return _api_said(message, token, error, links.domain_of(envelope.to[0]), now)
     except smtplib.SMTPRecipientsRefused as error:
-        code, text = next(iter(error.recipients.values()))
-        return _refused(message, token, code, text, now)
+        ((address, (code, text)),) = error.recipients.items()
+        return _smtp_said(message, token, code, text, links.domain_of(address), connection, now, is_of_recipient=True)
     except smtplib.SMTPResponseException as error:
-        return _refused(message, token, error.smtp_code, error.smtp_error, now)
+        domain = links.domain_of(envelope.to[0])
+        return _smtp_said(message, token, error.smtp_code, error.smtp_error, domain, connection, now)
     except (OSError, smtplib.SMTPException) as error:
         # The connection broke after the message began: it may have been taken.
         close(connection)
@@ -94,9 +95,24 @@ def hand_over(
     return True
 
 
-def _refused(message: Message, token: uuid.UUID, code: int, text: bytes | str, now: datetime) -> bool | None:
-    said = text.decode(errors="replace") if isinstance(text, bytes) else text
-    reason = f"{code} {' '.join(said.split())}"[:200]
+def _smtp_said(
+    message: Message,
+    token: uuid.UUID,
+    code: int,
+    text: bytes | str,
+    domain: str,
+    connection: BaseEmailBackend,
+    now: datetime,
+    *,
+    is_of_recipient: bool = False,
+) -> bool | None:
+    said = " ".join((text.decode(errors="replace") if isinstance(text, bytes) else text).split())
+    reason = f"{code} {said}"[:200]
+    if rules.slows_domain(code, said, domain=domain, is_of_recipient=is_of_recipient):
+        limiting.slow_down(domain=domain)
+        close(connection)  # with 421 the server hangs up, and what goes elsewhere goes on
+        _put_off(message, token, reason, now)
+        return False
     match rules.verdict(code):
         case rules.Verdict.FAILED:
             log.warning("mail_refused", message=message.public_id, code=code)
@@ -114,7 +130,7 @@ def _refused(message: Message, token: uuid.UUID, code: int, text: bytes | str, n
             return False
 
 
-def _api_said(message: Message, token: uuid.UUID, error: AnymailError, now: datetime) -> bool | None:
+def _api_said(message: Message, token: uuid.UUID, error: AnymailError, domain: str, now: datetime) -> bool | None:
     """Settle a message by what a provider's API answered; its own words may hold the address, and are not kept."""
     status, name = error.status_code, type(error).__name__
     if isinstance(error, AnymailRequestsAPIError) and status is None:
@@ -125,6 +141,10 @@ def _api_said(message: Message, token: uuid.UUID, error: AnymailError, now: date
     verdict = rules.api_verdict(status) if status else rules.Verdict.FAILED
     reason = f"{status} {name}" if status else name
     log.warning("mail_refused", message=message.public_id, code=status)
+    if status == TOO_MANY and rules.names_domain(str(error), domain):
+        limiting.slow_down(domain=domain)
+        _put_off(message, token, reason, now)
+        return False
     if verdict is rules.Verdict.OFFLINE:
         if status == TOO_MANY:
             limiting.slow_down()
@@ -173,16 +193,21 @@ def move(message: Message, token: uuid.UUID, state: MessageState, *, reason: str
 def put_off_rest(token: uuid.UUID, now: datetime) -> None:
     """Give back what this worker still holds: the mail server is not there, nothing was handed over."""
     for message in Message.objects.filter(claim_token=token, state__in=HELD):
-        pause = rules.offline_seconds(message.deferrals, random.random())  # noqa: S311 - spreads load, keeps no secret
-        Message.objects.filter(pk=message.pk, claim_token=token).update(
-            state=MessageState.DUE.value,
-            reason="server_not_there",
-            due_at=now + timedelta(seconds=pause),
-            attempts=message.attempts - 1,
-            deferrals=message.deferrals + 1,
-            claim_token=None,
-            lease_until=None,
-        )
+        _put_off(message, token, "server_not_there", now)
+
+
+def _put_off(message: Message, token: uuid.UUID, reason: str, now: datetime) -> None:
+    """Make a message due again that was not taken; that counts as no try."""
+    pause = rules.offline_seconds(message.deferrals, random.random())  # noqa: S311 - spreads load, keeps no secret
+    Message.objects.filter(pk=message.pk, claim_token=token, state__in=HELD).update(
+        state=MessageState.DUE.value,
+        reason=reason,
+        due_at=now + timedelta(seconds=pause),
+        attempts=max(0, message.attempts - 1),
+        deferrals=message.deferrals + 1,
+        claim_token=None,
+        lease_until=None,
+    )
 
 
 def close(connection: BaseEmailBackend) -> None:

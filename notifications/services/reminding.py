@@ -21,12 +21,14 @@ from cart.idle import RecordedCart
 from notifications import links, rules
 from notifications.conf import conf
 from notifications.models import Abandonment, Message
-from notifications.rules import Judgment, Outcome
-from notifications.services import granting, handing, judging, limiting, reminders
+from notifications.rules import Outcome
+from notifications.services import granting, handing, holding, judging, limiting, reminders
 from notifications.services.detecting import is_behind
 from notifications.services.granting import Offered
+from notifications.services.holding import Queue
 from notifications.services.judging import Around, Case
-from notifications.types import EventState, MessageKind, MessageState
+from notifications.services.limiting import Pace
+from notifications.types import MessageKind, MessageState
 from shop.core.db import DEADLOCK_DETECTED, EXCLUSION_VIOLATION, LOCK_NOT_AVAILABLE, sqlstate
 from shop.core.privacy import mask
 
@@ -34,12 +36,10 @@ log = structlog.get_logger(__name__)
 
 BUDGET_SECONDS = 30
 """One wake-up sends for so long at most; the next one goes on."""
-WAIT, MOVE = timedelta(minutes=1), timedelta(minutes=30)
 MARGIN = timedelta(minutes=1)
 """A mail is begun only while so much of the lease is left."""
 LOOK = 10
 """Of so many customers at once is read what needs no lock: it is soon looked at, even if the mail server is slow."""
-_BUYER_CAME = ("order_since",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,12 @@ def send_reminders(*, now: datetime) -> int:
         return 0
     handing.take_back()
     ends, sent = time.monotonic() + min(BUDGET_SECONDS, conf().lease_seconds / 3), 0
+    line = Queue()
     server = get_connection()
     try:
         while time.monotonic() < ends and (waiting := _count_due(now)):
             tokens = limiting.take(wanted=waiting)
-            went = _send_batch(server, tokens, now) if tokens else None
+            went = _send_batch(server, tokens, line, now) if tokens else None
             if went is None:
                 break
             sent += went
@@ -83,25 +84,35 @@ def _count_due(now: datetime) -> int:
     return due[: handing.BATCH].count()
 
 
-def _send_batch(server: BaseEmailBackend, limit: int, now: datetime) -> int | None:
-    """Claim and send so many at most; tell how many went, None if nothing is left or the mail server is not there."""
-    token, sent = uuid.uuid4(), 0
+def _send_batch(server: BaseEmailBackend, limit: int, line: Queue, now: datetime) -> int | None:
+    """Claim and send so many at most; tell how many went, None if nothing is left or the mail server is not there.
+
+    The tokens of those that have to wait in `line`, for their domain or the next day, go to others.
+    """
+    token, sent, before = uuid.uuid4(), 0, line.waiting.total()
+    line.full.clear()
     claimed = handing.claim(kind=MessageKind.RECOVERY, token=token, now=now, limit=limit)
     for begin in range(0, len(claimed), LOOK):
         some = claimed[begin : begin + LOOK]
         theirs = {message.abandonment.user_id for message in some if message.abandonment}
         around = judging.look_around(user_ids=sorted(one for one in theirs if one is not None), now=now)
         for message in some:
-            outcome = _send(message, token, around, server, now)
+            outcome = _send(message, token, around, server, line, now)
             if outcome is None:
                 handing.put_off_rest(token, now)
                 return None
             sent += outcome
+    limiting.give_back(unused=line.waiting.total() - before)
     return sent if claimed else None
 
 
 def _send(
-    message: Message, token: uuid.UUID, around: Mapping[int, Around], server: BaseEmailBackend, now: datetime
+    message: Message,
+    token: uuid.UUID,
+    around: Mapping[int, Around],
+    server: BaseEmailBackend,
+    line: Queue,
+    now: datetime,
 ) -> bool | None:
     """Send one claimed reminder; tell whether it went, None if the mail server is not there."""
     try:
@@ -110,12 +121,12 @@ def _send(
         log.warning("mail_server_not_there", error=type(error).__name__)
         return None
     try:
-        passed = _pass_gates(message, token, around, now)
+        passed = _pass_gates(message, token, around, line, now)
     except OperationalError as error:
         if sqlstate(error) not in (LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED):
             raise
         # Somebody keeps the cart's record locked, such as an order under way: the others need not wait for that.
-        _wait(message, token, "cart_busy", due_at=now + WAIT, late_by=timedelta())
+        holding.wait(message, token, "cart_busy", due_at=now + holding.WAIT, late_by=timedelta())
         return False
     if passed is None:
         return False
@@ -135,28 +146,40 @@ def _send(
     return handing.hand_over(message, token, envelope, server, now)
 
 
-def _pass_gates(message: Message, token: uuid.UUID, all_around: Mapping[int, Around], now: datetime) -> _Passed | None:
+def _pass_gates(
+    message: Message, token: uuid.UUID, all_around: Mapping[int, Around], line: Queue, now: datetime
+) -> _Passed | None:
     """Judge a message and commit what follows; give what its mail needs if it may go."""
     event = _event_of(message)
     if event.user_id is None:
-        _cancel(message, token, event, "customer_inactive", now)
+        holding.cancel(message, token, event, "customer_inactive", now)
         return None
     around = all_around[event.user_id]
     if around.live.is_copy:  # Redis cannot say whether somebody came back
-        _wait(message, token, "carts_unavailable", due_at=now + WAIT, late_by=timedelta())
+        holding.wait(message, token, "carts_unavailable", due_at=now + holding.WAIT, late_by=timedelta())
+        return None
+    domain = links.domain_of(around.contact.email) if around.contact else ""
+    is_late = message.late_after is not None and now > message.late_after
+    if (told := line.refusal(domain)) is not Pace.GO and not is_late:
+        holding.queue(message, token, told, domain, line, now)
         return None
     try:
         with transaction.atomic(durable=not connection.in_atomic_block):
-            return _judge(message, token, event, around, now)
+            passed, pace = _judge(message, token, event, around, domain, now)
     except IntegrityError as error:
         if sqlstate(error) != EXCLUSION_VIOLATION:
             raise
         # Another event of theirs took the cool-down after it was looked for.
-        _cancel(message, token, event, "cooldown", now)
+        holding.cancel(message, token, event, "cooldown", now)
         return None
+    if pace is not Pace.GO:
+        holding.queue(message, token, pace, domain, line, now)
+    return passed
 
 
-def _judge(message: Message, token: uuid.UUID, event: Abandonment, around: Around, now: datetime) -> _Passed | None:
+def _judge(
+    message: Message, token: uuid.UUID, event: Abandonment, around: Around, domain: str, now: datetime
+) -> tuple[_Passed | None, Pace]:
     # In this order, and before anything else: an order locks the cart's record first, too.
     record = idle.lock_record(record_id=event.cart_record_id)
     held = (
@@ -172,7 +195,7 @@ def _judge(message: Message, token: uuid.UUID, event: Abandonment, around: Aroun
         .first()
     )
     if held is None:
-        return None  # the lease is over, or another worker has it
+        return None, Pace.GO  # the lease is over, or another worker has it
     event = _event_of(held)
     case = judging.gather(
         campaign=event.campaign,
@@ -185,9 +208,13 @@ def _judge(message: Message, token: uuid.UUID, event: Abandonment, around: Aroun
     )
     said = rules.evaluate(case.facts)
     if said.outcome is not Outcome.PASS:
-        _hold_back(message, token, event, said, case, now)
-        return None
-    return _let_go(message, token, event, record, passed=_Passed(case, around), now=now)
+        holding.hold_back(message, token, event, said, case, now)
+        return None, Pace.GO
+    # The last gate, as asking it takes what it allows; a ghost asks, too, so that a slow queue makes both late.
+    pace = limiting.take_of_domain(domain=domain)
+    if pace is not Pace.GO:
+        return None, pace
+    return _let_go(message, token, event, record, passed=_Passed(case, around), now=now), Pace.GO
 
 
 def _event_of(message: Message) -> Abandonment:
@@ -195,44 +222,6 @@ def _event_of(message: Message) -> Abandonment:
         msg = "a reminder has an event"
         raise ValueError(msg)
     return message.abandonment
-
-
-def _hold_back(
-    message: Message, token: uuid.UUID, event: Abandonment, said: Judgment, case: Case, now: datetime
-) -> None:
-    match said.outcome:
-        case Outcome.WAIT:
-            _wait(message, token, said.reason, due_at=now + WAIT, late_by=timedelta())
-        case Outcome.MOVE:
-            loud_at = case.facts.loud_at
-            until = loud_at if said.reason == "quiet_hours" and loud_at else now + MOVE
-            _wait(message, token, said.reason, due_at=until, late_by=until - now)
-        case _:
-            _cancel(message, token, event, said.reason, now)
-
-
-def _wait(message: Message, token: uuid.UUID, reason: str, *, due_at: datetime, late_by: timedelta) -> None:
-    """Make a message due later; waiting is no try. `late_by` moves the time after which it is too late."""
-    late_after = message.late_after + late_by if message.late_after else None
-    Message.objects.filter(pk=message.pk, claim_token=token, state=MessageState.CLAIMED.value).update(
-        state=MessageState.DUE.value,
-        reason=reason,
-        due_at=due_at,
-        late_after=late_after,
-        attempts=max(0, message.attempts - 1),
-        claim_token=None,
-        lease_until=None,
-    )
-
-
-def _cancel(message: Message, token: uuid.UUID, event: Abandonment, reason: str, now: datetime) -> None:
-    """Cancel a message, and close its event: a later change of the cart is another episode."""
-    mine = Message.objects.filter(pk=message.pk, claim_token=token, state=MessageState.CLAIMED.value)
-    if mine.update(state=MessageState.CANCELLED.value, reason=reason, claim_token=None, lease_until=None):
-        state = EventState.CONVERTED if reason in _BUYER_CAME else EventState.CANCELLED
-        Abandonment.objects.filter(pk=event.pk, closed_at__isnull=True).update(
-            state=state.value, close_reason=reason, closed_at=now
-        )
 
 
 def _let_go(

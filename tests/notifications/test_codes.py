@@ -235,7 +235,7 @@ def test_a_mail_server_to_which_it_is_too_much_is_sent_half_as_fast_for_a_while(
     for number in range(20):
         at(5_000 + 20 * number)
         limiting.slow_down()
-    assert RateBucket._default_manager.get().halvings == limiting.MOST_HALVINGS
+    assert RateBucket._default_manager.get(key="reminders").halvings == limiting.MOST_HALVINGS
 
 
 @pytest.mark.parametrize(("reason", "state"), [("", "unknown"), ("render", "failed"), ("554 no", "failed")])
