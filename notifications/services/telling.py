@@ -21,9 +21,11 @@ from notifications import links, rules, selectors
 from notifications.conf import conf
 from notifications.models import Message, SavedNews
 from notifications.rules import Facts, Outcome
-from notifications.services import handing, limiting, rendering, saved_mail
+from notifications.services import handing, holding, limiting, rendering, saved_mail
 from notifications.services.detecting import is_behind
 from notifications.services.forgetting import ERASED
+from notifications.services.holding import Queue
+from notifications.services.limiting import Pace
 from notifications.services.saved_news import offers_of, still_news
 from notifications.types import MessageKind, MessageState, SavedItem, Scope, Topic
 from shop.accounts import selectors as accounts
@@ -56,13 +58,13 @@ def send_saved_news(*, now: datetime) -> int:
     if not due.exists() or is_behind():
         return 0
     handing.take_back()
-    ends, sent = time.monotonic() + BUDGET_SECONDS, 0
+    ends, sent, line = time.monotonic() + BUDGET_SECONDS, 0, Queue()
     server = get_connection()
     try:
         while time.monotonic() < ends and (waiting := due[: handing.BATCH].count()):
             tokens, token = limiting.take(wanted=waiting), uuid.uuid4()
             claimed = handing.claim(kind=MessageKind.SAVED, token=token, now=now, limit=tokens) if tokens else ()
-            went = _send_all(claimed, token, server, now)
+            went = _send_all(claimed, token, server, line, now)
             if went is None or not claimed:
                 break
             sent += went
@@ -71,25 +73,28 @@ def send_saved_news(*, now: datetime) -> int:
     return sent
 
 
-def _send_all(claimed: Sequence[Message], token: uuid.UUID, server: BaseEmailBackend, now: datetime) -> int | None:
-    sent = 0
+def _send_all(
+    claimed: Sequence[Message], token: uuid.UUID, server: BaseEmailBackend, line: Queue, now: datetime
+) -> int | None:
+    sent, before = 0, line.waiting.total()
     for message in claimed:
-        outcome = _send(message, token, server, now)
+        outcome = _send(message, token, server, line, now)
         if outcome is None:
             handing.put_off_rest(token, now)
             return None
         sent += outcome
+    limiting.give_back(unused=line.waiting.total() - before)
     return sent
 
 
-def _send(message: Message, token: uuid.UUID, server: BaseEmailBackend, now: datetime) -> bool | None:
+def _send(message: Message, token: uuid.UUID, server: BaseEmailBackend, line: Queue, now: datetime) -> bool | None:
     """Send one claimed message; tell whether it went, None if the mail server is not there."""
     try:
         server.open()
     except (OSError, smtplib.SMTPException) as error:
         log.warning("mail_server_not_there", error=type(error).__name__)
         return None
-    case = _pass_gates(message, token, now)
+    case = _pass_gates(message, token, line, now)
     if case is None:
         return False
     try:
@@ -105,7 +110,7 @@ def _send(message: Message, token: uuid.UUID, server: BaseEmailBackend, now: dat
 
 
 @transaction.atomic
-def _pass_gates(message: Message, token: uuid.UUID, now: datetime) -> _Case | None:
+def _pass_gates(message: Message, token: uuid.UUID, line: Queue, now: datetime) -> _Case | None:
     """Judge a message and write down what follows; give what its mail needs if it may go."""
     told = list(SavedNews.objects.filter(message=message).order_by("id"))
     if not told:
@@ -114,10 +119,17 @@ def _pass_gates(message: Message, token: uuid.UUID, now: datetime) -> _Case | No
     case = _gather(message, told, now)
     said = rules.evaluate(case.facts)
     if said.outcome is Outcome.MOVE and case.facts.loud_at:
-        _wait(message, token, said.reason, until=case.facts.loud_at, late_by=case.facts.loud_at - now)
+        until = case.facts.loud_at
+        holding.wait(message, token, said.reason, due_at=until, late_by=until - now)
         return None
     if said.outcome is not Outcome.PASS:
         handing.move(message, token, MessageState.CANCELLED, reason=said.reason, now=now)
+        return None
+    # The last gate, as for reminders: asking it takes what it allows.
+    domain = links.domain_of(case.email)
+    pace = limiting.take_of_domain(domain=domain)
+    if pace is not Pace.GO:
+        holding.queue(message, token, pace, domain, line, now)
         return None
     message.recipient_hash = links.address_hashes(case.email)[0]
     mine = Message.objects.filter(pk=message.pk, state=MessageState.CLAIMED.value, claim_token=token)
@@ -182,16 +194,3 @@ def _kept(item: SavedItem) -> dict[str, object]:
         "currency": item.price.currency,
         "is_back": item.is_back,
     }
-
-
-def _wait(message: Message, token: uuid.UUID, reason: str, *, until: datetime, late_by: timedelta) -> None:
-    mine = Message.objects.filter(pk=message.pk, claim_token=token, state=MessageState.CLAIMED.value)
-    mine.update(
-        state=MessageState.DUE.value,
-        reason=reason,
-        due_at=until,
-        late_after=message.late_after + late_by if message.late_after else None,
-        attempts=max(0, message.attempts - 1),
-        claim_token=None,
-        lease_until=None,
-    )

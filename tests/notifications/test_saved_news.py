@@ -316,6 +316,21 @@ def test_a_customer_who_asks_for_their_data_gets_what_was_told() -> None:
     assert [one["mail"] for one in exported["mails"]] == ["saved_news"]
 
 
+def test_it_keeps_the_pace_of_a_receiving_domain_and_waits_for_the_next_day(settings: Settings) -> None:
+    settings.NOTIFICATIONS = dataclasses.replace(
+        settings.NOTIFICATIONS, rate_per_domain=1, dispatch_seconds=1, daily_cap=2
+    )
+    found()
+    for number, domain in enumerate(("example.com", "example.org", "example.net")):
+        saver(f"c{number}@{domain}")
+    set_price("MUG", 500)
+    assert services.find_saved_news(now=noon()) == 3
+    assert services.send_saved_news(now=noon()) == 2
+    waiting = Message.objects.filter(state="due").order_by("pk")
+    assert [message.reason for message in waiting] == ["domain_pace", "daily_cap"]
+    assert waiting[1].due_at > noon() + 11 * HOUR
+
+
 def test_what_a_dead_worker_was_sending_never_goes_again() -> None:
     found()
     Message.objects.update(
