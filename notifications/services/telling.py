@@ -36,6 +36,8 @@ from shop.core.privacy import mask
 log = structlog.get_logger(__name__)
 
 BUDGET_SECONDS = 20
+_UNTOLD = ("late", "nothing_sellable")
+"""What was not told for these reasons may be news again; whom a mail must not reach is not tried again for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,8 @@ def _pass_gates(message: Message, token: uuid.UUID, line: Queue, now: datetime) 
         return None
     if said.outcome is not Outcome.PASS:
         handing.move(message, token, MessageState.CANCELLED, reason=said.reason, now=now)
+        if said.reason in _UNTOLD:
+            SavedNews.objects.filter(message=message, message__state=MessageState.CANCELLED.value).delete()
         return None
     # The last gate, as for reminders: asking it takes what it allows.
     domain = links.domain_of(case.email)

@@ -275,6 +275,25 @@ def test_an_item_that_is_not_there_any_more_is_not_told() -> None:
     assert reason() == "nothing_sellable"
 
 
+def test_what_was_not_told_as_it_was_not_so_is_told_when_it_is_so_again() -> None:
+    found()
+    away()
+    assert reason() == "nothing_sellable"
+    back()
+    assert run() == 1
+    assert the_mail().subject == "Costs less now: Enamel mug, MUG"
+
+
+def test_what_could_not_be_sent_is_found_again_and_whom_it_must_not_reach_is_not_tried_for_ever() -> None:
+    user = found()
+    assert services.send_saved_news(now=noon() + 25 * HOUR) == 0
+    assert run(days=2) == 1
+    set_price("MUG", 800)
+    user.emailaddress_set.update(verified=False)  # type: ignore[attr-defined]
+    assert [run(days=4), run(days=6)] == [0, 0]
+    assert list(Message.objects.order_by("pk").values_list("reason", flat=True)) == ["late", "", "address_unverified"]
+
+
 def test_a_no_after_it_was_found_wins() -> None:
     want(found(), *BOTH, is_granted=False)
     assert reason() == "opted_out"
