@@ -33,7 +33,7 @@ LATE = timedelta(hours=24)
 """What could not be sent for so long is no news any more."""
 _KEY = "saved_news"
 _LOCK = 7_104_106  # any number that no other advisory lock has
-_EPOCH_MICROSECONDS = 1_000_000
+_MICROSECONDS_A_SECOND = 1_000_000
 
 _TAKE_TURN = "SELECT pg_try_advisory_xact_lock(%s, 0)"
 
@@ -169,7 +169,7 @@ def _news_of(
             yield _Found(sku_id, Topic.PRICE_DROP, line.added_at, price.minor, was)
     absence = away.get(sku_id)
     if Topic.BACK_IN_STOCK in topics and absence and rules.is_back(absence.back_at, saved_at=line.added_at, now=now):
-        value = round(absence.since.timestamp() * _EPOCH_MICROSECONDS)
+        value = round(absence.since.timestamp() * _MICROSECONDS_A_SECOND)
         if not any(row.topic == Topic.BACK_IN_STOCK.value and row.value == value for row in mine):
             yield _Found(sku_id, Topic.BACK_IN_STOCK, line.added_at, value)
 
