@@ -37,7 +37,7 @@ class NotificationsConf:
     holdout_bp: int = 1_000
     """How many customers in 10,000 get no mail, in a new campaign."""
     quiet_start: str = "21:00"
-    """From when on nobody is written to, by the customer's clock, in a new campaign."""
+    """From when on nobody is written to, by the customer's clock, in a new campaign and with news of saved items."""
     quiet_end: str = "08:00"
     """Until when; the same time twice: never quiet."""
     scan_seconds: int = 60
