@@ -24,6 +24,10 @@ SELECT id, user_id, content_version, last_activity_at, currency, value_minor
    AND (last_activity_at, id) > (%(after_at)s, %(after_id)s)
  ORDER BY last_activity_at, id LIMIT %(limit)s
 """
+COUNT = """
+SELECT count(*) FROM cart_cartrecord
+ WHERE state = 'active' AND user_id IS NOT NULL AND units > 0 AND last_activity_at >= %(since)s
+"""
 
 
 class IdleCart(NamedTuple):
@@ -59,6 +63,12 @@ def list_idle(*, before: datetime, since: datetime, after: tuple[datetime, int],
     """
     params = {"before": before, "since": since, "after_at": after[0], "after_id": after[1], "limit": limit}
     return tuple(map(IdleCart._make, prepared(IDLE, params, is_binary=True)))
+
+
+def count_idle(*, since: datetime) -> int:
+    """Count customers' filled carts that were touched last since then, and not ordered (one query on an index)."""
+    ((n,),) = prepared(COUNT, {"since": since})
+    return int(n)
 
 
 def lock_record(*, record_id: int) -> RecordedCart | None:

@@ -13,6 +13,8 @@ from shop.core.settings import require
 OPT_OUT, OPT_IN = "opt_out", "opt_in"
 _HOUR = 3_600
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
+_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
+_RATE = re.compile(r"[A-Z]{3}:[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 _DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+", re.ASCII)
 
 
@@ -53,7 +55,13 @@ class NotificationsConf:
     max_a_month: int = 4
     """Most reminders to one customer within 30 days, over all campaigns."""
     click_days: int = 5
-    """A click or a restore counts for orders within so many days."""
+    """A click or a restore counts for orders within so many days, in a new campaign."""
+    report_currency: str = ""
+    """The currency in which reports compare money; unset: that with most in it, and only what is in it."""
+    report_rates: str = ""
+    """What one unit of other currencies is worth in it: `EUR:0.86,JPY:0.0053`. Without a rate its money is left out."""
+    margin_bp: int = 0
+    """How much of the prices is margin, in 10,000, for reports: 4000 is 40 per cent; 0: they tell nothing of it."""
     count_opens: bool = False
     """Whether customers may agree to let their reminders tell when they are opened; off: no mail can tell it."""
     code_cooldown_days: int = 90
@@ -115,6 +123,25 @@ class NotificationsConf:
         require(0 <= self.daily_cap <= 100_000_000, "NOTIFICATIONS_DAILY_CAP", "must be from 0 to 100000000.")  # noqa: PLR2004
         require(1 <= self.max_a_month <= 30, "NOTIFICATIONS_MAX_A_MONTH", "must be from 1 to 30.")  # noqa: PLR2004
         require(1 <= self.click_days <= 30, "NOTIFICATIONS_CLICK_DAYS", "must be from 1 to 30.")  # noqa: PLR2004
+        require(
+            not self.report_currency or _CURRENCY.fullmatch(self.report_currency),
+            "NOTIFICATIONS_REPORT_CURRENCY",
+            "must be the code of a currency, such as EUR.",
+        )
+        require(
+            self.report_currency or not self.report_rates,
+            "NOTIFICATIONS_REPORT_RATES",
+            "needs NOTIFICATIONS_REPORT_CURRENCY.",
+        )
+        pairs = [pair.strip() for pair in self.report_rates.split(",") if pair.strip()]
+        require(
+            all(_RATE.fullmatch(pair) for pair in pairs)
+            and len({*(currency for currency, _ in self.rates), self.report_currency}) == len(pairs) + 1
+            and all(rate > 0 for _, rate in self.rates),
+            "NOTIFICATIONS_REPORT_RATES",
+            "must be such as EUR:0.86,JPY:0.0053: other currencies, each once.",
+        )
+        require(0 <= self.margin_bp <= 10_000, "NOTIFICATIONS_MARGIN_BP", "must be from 0 to 10000 (all of it).")  # noqa: PLR2004
         require(1 <= self.code_cooldown_days <= 730, "NOTIFICATIONS_CODE_COOLDOWN_DAYS", "must be from 1 to 730.")  # noqa: PLR2004
         require(1 <= self.price_drop_percent <= 90, "NOTIFICATIONS_PRICE_DROP_PERCENT", "must be from 1 to 90.")  # noqa: PLR2004
         require(1 <= self.saved_news_hours <= 720, "NOTIFICATIONS_SAVED_NEWS_HOURS", "must be from 1 to 720.")  # noqa: PLR2004
@@ -135,6 +162,12 @@ class NotificationsConf:
             )
         require(self.keys, "NOTIFICATIONS_LINK_KEYS", "must name at least one key.")
         require(self.all_peppers, "NOTIFICATIONS_PEPPERS", "must name at least one pepper.")
+
+    @property
+    def rates(self) -> tuple[tuple[str, float], ...]:
+        """Pairs of another currency and what a unit of it is worth in the one of reports."""
+        pairs = (pair.strip().partition(":") for pair in self.report_rates.split(",") if pair.strip())
+        return tuple((currency, float(rate)) for currency, _, rate in pairs)
 
     @property
     def policies(self) -> tuple[tuple[str, str], ...]:

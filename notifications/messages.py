@@ -15,6 +15,9 @@ PROBLEMS = {
     "steps": gettext_lazy("The steps of a variant are numbered 1, 2, 3 without a gap."),
     "too_many_steps": gettext_lazy("A variant has more steps than “mails at most” allows."),
     "sample": gettext_lazy("The lift asked for cannot be: the share would rise above 100 %."),
+    "too_long": gettext_lazy(
+        "The test would take more than 26 weeks. Make the hold-out or the lift to see greater, or tick the box."
+    ),
 }
 
 

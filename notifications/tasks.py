@@ -48,7 +48,7 @@ def sweep_idle_carts(**_: object) -> None:
 
 @shared_task
 def follow_events(**_: object) -> None:
-    """Write down orders, queue the next mails of sequences, end and forget what is over, pause what went wrong."""
+    """Write down orders, queue the next mails of sequences, end and forget what is over."""
     now = clock.now()
     services.attribute_orders(now=now)
     services.attribute_refunds(now=now)
@@ -56,6 +56,12 @@ def follow_events(**_: object) -> None:
     services.queue_next_steps(now=now)
     services.close_events(now=now)
     services.void_grants(now=now)
+
+
+@shared_task
+def count_reports(**_: object) -> None:
+    """Count what reports rest on, and pause the campaigns that went wrong."""
+    services.count_reports(now=clock.now())
     services.watch_campaigns()
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.conf import settings
 
 from notifications.models import Campaign
-from notifications.reporting import Arm, report
+from notifications.reporting import Arm, kept, report, weigh
 from notifications.types import CampaignState
 
 
@@ -41,8 +41,9 @@ class CampaignFigures:
 
 
 def list_campaigns(*, now: datetime) -> tuple[CampaignFigures, ...]:
-    """Sum up the campaigns that run or pause, in their order (five queries a campaign: for a job, not for a page)."""
+    """Sum up the campaigns that run or pause, in order, as last counted (two queries; what never was is counted)."""
     going = Campaign.objects.filter(state__in=[CampaignState.RUNNING.value, CampaignState.PAUSED.value])
+    going = going.select_related("stored_report")
     return tuple(_figures(campaign, now) for campaign in going.prefetch_related("variants"))
 
 
@@ -52,8 +53,9 @@ def count_paused() -> int:
 
 
 def _figures(campaign: Campaign, now: datetime) -> CampaignFigures:
-    found = report(campaign=campaign, now=now)
-    holdout, mailed = found.arms[:2]
+    before = kept(campaign)
+    found = report(campaign=campaign, now=now) if before is None else weigh(campaign, before.counted)
+    holdout, mailed = found.holdout, found.mailed
     lift = mailed.against_control.difference if mailed.against_control and holdout.ripe and mailed.ripe else None
     # One currency fits on a first page: that in which most was sold. The campaign's report has all of them.
     currency = next((sum_.currency for sum_ in (*mailed.revenues, *holdout.revenues)), settings.PRICING.currency)

@@ -68,6 +68,7 @@ def beat_schedule(*, sweep_seconds: int, dispatch_seconds: int, scan_seconds: in
         "notifications.tasks.detect_idle_carts": scan_seconds,
         "notifications.tasks.sweep_idle_carts": 3_600,
         "notifications.tasks.follow_events": 300,
+        "notifications.tasks.count_reports": 300,
         "notifications.tasks.apply_mail_events": 30,
         "notifications.tasks.forget_old": 86_400,
         "shop.watch.tasks.check_shop": 300,

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db import OperationalError
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -17,13 +18,11 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from notifications import charts, reporting, services
-from notifications.admin import figures
+from notifications import reporting, services
+from notifications.admin import figures, report
 from notifications.admin.messages import mail_policy
-from notifications.conf import conf
 from notifications.models import Abandonment, Campaign, Step, Variant
-from notifications.rules import looks
-from notifications.services import explaining
+from notifications.services import explaining, planning
 from notifications.services.explaining import Explanation
 from notifications.types import CampaignState
 from shop.accounts import selectors as accounts
@@ -33,14 +32,6 @@ from shop.core.staff import FreshForm, Inline, QuickListAdmin, ReadOnlyAdmin
 from shop.core.words import words
 
 DRAFT = CampaignState.DRAFT.value
-_FINDINGS = {
-    "split_is_wrong": _("The split is broken: customers did not fall into the arms as they should. No number counts."),
-    "too_early": _("Too early: no look until now was beyond its bound, and the planned number is not reached."),
-    "no_difference": _("No difference that could not be chance, at the last look."),
-    "helps": _("Mailed customers order more often."),
-    "harms": _("Mailed customers order less often."),
-    "guard_rail": _("Mailed customers order more often, but too many of them complained or opted out: no winner."),
-}
 
 
 class DraftOnly:
@@ -88,7 +79,10 @@ class CampaignAdmin(QuickListAdmin):
     """Campaigns. A draft may be edited; one that has begun is only paused, resumed or ended."""
 
     form = CampaignForm
-    list_display = ("name", "state", "pause_reason", "priority", "idle_threshold", "holdout_bp", "activated_at", "see")
+    list_display = (
+        *("name", "state", "see", "found", "sent", "more_orders", "attributed", "unwanted"),
+        *("activated_at", "pause_reason"),
+    )
     list_filter = ("state",)
     search_fields = ("name", "slug")
     inlines = (VariantInline,)
@@ -96,14 +90,63 @@ class CampaignAdmin(QuickListAdmin):
         (None, {"fields": ("name", "slug", "state", "pause_reason", "priority")}),
         (_("Who"), {"fields": ("idle_threshold", "max_age", "minimum_minor", "other_minimums", "cooldown")}),
         (_("When"), {"fields": ("max_lateness", "quiet_start", "quiet_end", "max_messages_per_event")}),
-        (_("Test"), {"fields": ("holdout_bp", "outcome_window", "base_bp", "mde_pct", "planned_n", "opened_with")}),
+        (
+            _("Test"),
+            {
+                "fields": (
+                    "holdout_bp",
+                    "outcome_window",
+                    "click_window",
+                    "base_bp",
+                    "mde_pct",
+                    "planned_n",
+                    "opened_with",
+                )
+            },
+        ),
     )
     readonly_fields = ("state", "pause_reason", "planned_n")
+
+    class Media:
+        css = {"all": ("shop/admin.css",)}
 
     @admin.display(description=_("report"))
     def see(self, campaign: Campaign) -> str:
         url = reverse("admin:notifications_campaign_report", args=[campaign.pk])
         return format_html('<a href="{}">{}</a>', url, gettext("Report"))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:
+        return super().get_queryset(request).select_related("stored_report").prefetch_related("variants")
+
+    @admin.display(description=_("found"))
+    def found(self, campaign: Campaign) -> str:
+        shown = _shown(campaign)
+        return "–" if shown is None else str(shown.holdout.enrolled + shown.mailed.enrolled)
+
+    @admin.display(description=_("sent"))
+    def sent(self, campaign: Campaign) -> str:
+        shown = _shown(campaign)
+        return "–" if shown is None else str(dict(shown.mailed.states).get("sent", 0))
+
+    @admin.display(description=_("orders by last click"))
+    def attributed(self, campaign: Campaign) -> str:
+        shown = _shown(campaign)
+        return "–" if shown is None else str(shown.attributed[0].orders)
+
+    @admin.display(description=_("orders more than without (95 %)"))
+    def more_orders(self, campaign: Campaign) -> str:
+        shown = _shown(campaign)
+        if shown is None or shown.finding == "split_is_wrong":
+            return "–"
+        return figures.incremental(shown.mailed.incremental)
+
+    @admin.display(description=_("opted out / complained / unknown"))
+    def unwanted(self, campaign: Campaign) -> str:
+        shown = _shown(campaign)
+        if shown is None:
+            return "–"
+        mailed = shown.mailed
+        return f"{mailed.opted_out} / {mailed.complained} / {dict(mailed.states).get('unknown', 0)}"
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ANN401 - Django's
         return super().has_change_permission(request, obj) and (obj is None or obj.state == DRAFT)
@@ -124,6 +167,7 @@ class CampaignAdmin(QuickListAdmin):
         view = self.admin_site.admin_view
         return [
             path("<int:pk>/report/", view(self.report_view), name="notifications_campaign_report"),
+            path("<int:pk>/count/", view(self.count_view), name="notifications_campaign_count"),
             path("<int:pk>/run/", view(self.run_view), name="notifications_campaign_run"),
             path("<int:pk>/explain/", view(self.explain_view), name="notifications_campaign_explain"),
             path("<int:pk>/preview/<int:step>/", view(self.preview_view), name="notifications_campaign_preview"),
@@ -134,27 +178,22 @@ class CampaignAdmin(QuickListAdmin):
     def report_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show what a campaign has brought, and what can be done with it."""
         campaign = self._campaign(request, pk)
-        found = reporting.report(campaign=campaign, now=clock.now())
-        chart = charts.shares(found.arms)
-        return self._page(
-            request,
-            "report",
-            campaign,
-            {
-                "report": found,
-                "is_hidden": found.finding == "split_is_wrong",
-                "finding": _FINDINGS[found.finding.value],
-                "rows": [figures.row(arm, found.currency) for arm in found.arms],
-                "looks": figures.looks_of(found),
-                "chart": chart,
-                "over_looks": charts.over_looks(found.looks, looks.sizes(found.planned_n)) if found.looks else None,
-                "axis_y": chart.height - 15,
-                "click_days": conf().click_days,
-                "counts_opens": conf().count_opens,
-                "can_run": request.user.has_perm("notifications.run_campaign"),
-                "acts": _acts(campaign),
-            },
-        )
+        if request.GET.get("as") == "csv":
+            return report.table_of(campaign)
+        acts = {"can_run": request.user.has_perm("notifications.run_campaign"), "acts": _acts(campaign)}
+        return self._page(request, "report", campaign, {**report.context_of(campaign), **acts})
+
+    def count_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Count the report anew, for who cannot wait five minutes."""
+        campaign = self._campaign(request, pk)
+        if request.method == "POST":
+            try:
+                services.count_report(campaign=campaign, now=clock.now())
+            except OperationalError:
+                self.message_user(
+                    request, gettext("It takes too long for a page. A job counts it, too."), messages.WARNING
+                )
+        return redirect("admin:notifications_campaign_report", pk)
 
     def run_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Start, pause, resume or end a campaign, for a reason that is kept."""
@@ -171,7 +210,8 @@ class CampaignAdmin(QuickListAdmin):
         try:
             match act:
                 case "start":
-                    services.start_campaign(campaign_id=pk, now=clock.now())
+                    most = None if request.POST.get("even_if_long") else planning.MOST_WEEKS
+                    services.start_campaign(campaign_id=pk, now=clock.now(), most_weeks=most)
                 case "pause":
                     services.pause_campaign(campaign_id=pk, reason=reason)
                 case "resume":
@@ -249,7 +289,8 @@ class CampaignAdmin(QuickListAdmin):
     def _campaign(self, request: HttpRequest, pk: int) -> Campaign:
         if not request.user.has_perm("notifications.view_campaign"):
             raise PermissionDenied
-        return get_object_or_404(Campaign.objects.prefetch_related("variants"), pk=pk)
+        found = Campaign.objects.select_related("stored_report").prefetch_related("variants")
+        return get_object_or_404(found, pk=pk)
 
     def _page(self, request: HttpRequest, name: str, campaign: Campaign, values: dict[str, object]) -> HttpResponse:
         context = {
@@ -304,6 +345,16 @@ class AbandonmentAdmin(ReadOnlyAdmin):
         *("campaign", "variant", "is_holdout", "user_id", "state", "close_reason", "abandoned_at", "enrolled_at"),
         *("closed_at", "currency", "value_minor", "order_number", "ordered_at", "order_minor"),
     )
+
+
+def _shown(campaign: Campaign) -> reporting.Report | None:
+    """Give the report as last counted, for a list; weighed once for all columns of a row."""
+    row = vars(campaign)
+    if "shown" not in row:
+        kept = reporting.kept(campaign)
+        row["shown"] = reporting.weigh(campaign, kept.counted) if kept else None
+    found: reporting.Report | None = row["shown"]
+    return found
 
 
 def found_id(typed: str) -> int | None:

@@ -5,6 +5,7 @@ from notifications.models.consent import Preference, Suppression
 from notifications.models.events import Abandonment, Attribution, DiscountGrant, Touch
 from notifications.models.mail_events import MailEvent
 from notifications.models.messages import HELD, Cursor, Message, RateBucket
+from notifications.models.reports import StoredReport
 from notifications.models.saved_news import SavedNews, SoldOut
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "SkipCount",
     "SoldOut",
     "Step",
+    "StoredReport",
     "Suppression",
     "Touch",
     "Variant",

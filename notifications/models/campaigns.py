@@ -68,6 +68,11 @@ def default_outcome_window() -> timedelta:
     return conf().outcome_days * DAY
 
 
+def default_click_window() -> timedelta:
+    """Give for how long a click counts for orders, in a new campaign."""
+    return conf().click_days * DAY
+
+
 def default_holdout() -> int:
     """Give the size of the hold-out in a new campaign."""
     return conf().holdout_bp
@@ -146,6 +151,11 @@ class Campaign(models.Model):
         _("quiet until"), default=default_quiet_end, help_text=_("The same time twice: never quiet.")
     )
     outcome_window = models.DurationField(_("orders count for"), default=default_outcome_window)
+    click_window = models.DurationField(
+        _("a click counts for"),
+        default=default_click_window,
+        help_text=_("An order so long after a click or a restore is given to its mail, beside the comparison."),
+    )
     base_bp = models.PositiveSmallIntegerField(
         _("order anyway"),
         default=1_000,
@@ -184,7 +194,8 @@ class Campaign(models.Model):
             models.CheckConstraint(
                 condition=Q(cooldown__gt=timedelta())
                 & Q(max_age__gt=models.F("idle_threshold"))
-                & Q(max_lateness__gt=timedelta()),
+                & Q(max_lateness__gt=timedelta())
+                & Q(click_window__gt=timedelta()),
                 name="campaign_times_are_possible",
             ),
         ]

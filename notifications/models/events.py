@@ -52,6 +52,8 @@ class Abandonment(models.Model):
     order_minor = models.BigIntegerField(_("order value"), default=0)
     refunded_minor = models.BigIntegerField(_("refunded"), default=0, db_default=0)
     """What of the order was given back since."""
+    code_minor = models.BigIntegerField(_("code's discount"), default=0, db_default=0)
+    """What discount codes took off the order."""
 
     class Meta:
         verbose_name = _("abandonment")

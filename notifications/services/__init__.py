@@ -22,6 +22,7 @@ from notifications.services.reminding import send_reminders
 from notifications.services.restoring import look_at, note_touch, restore
 from notifications.services.running import end_campaign, pause_campaign, resume_campaign, start_campaign
 from notifications.services.saved_news import find_saved_news
+from notifications.services.summing import count_report, count_reports
 from notifications.services.telling import send_saved_news
 from notifications.services.trapping import forget_sources, note_trap
 from notifications.services.watching import watch_campaigns
@@ -33,6 +34,8 @@ __all__ = [
     "attribute_orders",
     "attribute_refunds",
     "close_events",
+    "count_report",
+    "count_reports",
     "detect",
     "dispatch_messages",
     "end_campaign",

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Max
 
 from notifications import links
-from notifications.conf import conf
 from notifications.models import Abandonment, Attribution, Campaign, Cursor, DiscountGrant
 from notifications.types import AttributionModel, CampaignState, EventState
 from pricing import selectors as pricing
@@ -23,7 +23,8 @@ OVERLAP = timedelta(minutes=10)
 _KEY, _REFUNDS_KEY = "orders_attributed", "refunds_attributed"
 _ORDERS = """
 unnest(%(numbers)s::text[], %(user_ids)s::bigint[], %(visitors)s::text[], %(times)s::timestamptz[],
-       %(totals)s::bigint[], %(currencies)s::text[]) AS o(number, user_id, visitor, placed_at, total_minor, currency)
+       %(totals)s::bigint[], %(currencies)s::text[], %(codes)s::bigint[])
+    AS o(number, user_id, visitor, placed_at, total_minor, currency, code_minor)
 """
 
 # Of several orders within one window the first one counts. An order in another currency than the cart's counts as an
@@ -31,7 +32,8 @@ unnest(%(numbers)s::text[], %(user_ids)s::bigint[], %(visitors)s::text[], %(time
 _WRITE = f"""
 WITH f AS MATERIALIZED (
        SELECT DISTINCT ON (e.id) e.id, o.number, o.placed_at,
-              CASE WHEN o.currency = e.currency THEN o.total_minor ELSE 0 END AS minor
+              CASE WHEN o.currency = e.currency THEN o.total_minor ELSE 0 END AS minor,
+              CASE WHEN o.currency = e.currency THEN o.code_minor ELSE 0 END AS code_minor
          FROM {_ORDERS}
         CROSS JOIN LATERAL (
                SELECT a.id, a.currency FROM notifications_abandonment a
@@ -39,31 +41,34 @@ WITH f AS MATERIALIZED (
                 WHERE a.user_id = o.user_id AND a.ordered_at IS NULL
                   AND o.placed_at >= a.enrolled_at AND o.placed_at < a.enrolled_at + c.outcome_window) e
         ORDER BY e.id, o.placed_at, o.number)
-UPDATE notifications_abandonment a SET order_number = f.number, ordered_at = f.placed_at, order_minor = f.minor
+UPDATE notifications_abandonment a
+   SET order_number = f.number, ordered_at = f.placed_at, order_minor = f.minor, code_minor = f.code_minor
   FROM f WHERE a.id = f.id AND a.ordered_at IS NULL
 RETURNING a.id
 """  # noqa: S608 - put together from constants
 
-# The last visit before an order: by whoever ordered, from whichever mail, or by the customer of the mail.
+# The last visit before an order: by whoever ordered, from whichever mail, or by the customer of the mail. For how long
+# a visit counts, its campaign says.
 _TOUCHED = f"""
 INSERT INTO notifications_attribution (order_number, model, campaign_id, message_id, at, total_minor, currency)
-SELECT o.number, k.kind, e.campaign_id, t.message_id, o.placed_at, o.total_minor, o.currency
+SELECT o.number, k.kind, t.campaign_id, t.message_id, o.placed_at, o.total_minor, o.currency
   FROM {_ORDERS}
  CROSS JOIN unnest(%(kinds)s::text[]) AS k(kind)
  CROSS JOIN LATERAL (
-        SELECT found.message_id FROM (
-               SELECT t.message_id, t.at FROM notifications_touch t
+        SELECT found.message_id, found.campaign_id FROM (
+               SELECT t.message_id, t.at, a.campaign_id FROM notifications_touch t
+                 JOIN notifications_message m ON m.id = t.message_id
+                 JOIN notifications_abandonment a ON a.id = m.abandonment_id
                 WHERE t.visitor = o.visitor AND t.visitor <> '' AND t.kind = k.kind
-                  AND t.at <= o.placed_at AND t.at > o.placed_at - %(touch_time)s::interval
+                  AND t.at <= o.placed_at AND t.at > o.placed_at - %(longest)s::interval
                 UNION ALL
-               SELECT t.message_id, t.at FROM notifications_abandonment a
+               SELECT t.message_id, t.at, a.campaign_id FROM notifications_abandonment a
                  JOIN notifications_message m ON m.abandonment_id = a.id
                  JOIN notifications_touch t ON t.message_id = m.id AND t.kind = k.kind
-                WHERE a.user_id = o.user_id AND t.at <= o.placed_at
-                  AND t.at > o.placed_at - %(touch_time)s::interval) found
-         ORDER BY found.at DESC, found.message_id DESC LIMIT 1) t
-  JOIN notifications_message m ON m.id = t.message_id
-  JOIN notifications_abandonment e ON e.id = m.abandonment_id
+                WHERE a.user_id = o.user_id AND t.at <= o.placed_at) found
+           JOIN notifications_campaign c ON c.id = found.campaign_id
+          WHERE found.at > o.placed_at - c.click_window
+          ORDER BY found.at DESC, found.message_id DESC LIMIT 1) t
     ON CONFLICT DO NOTHING
 RETURNING id
 """  # noqa: S608 - put together from constants
@@ -140,6 +145,7 @@ def _follow(orders: Sequence[PlacedOrder], now: datetime) -> int:
         "times": array_text([order.placed_at for order in orders]),
         "totals": array_text([order.total_minor for order in orders]),
         "currencies": array_text([order.currency for order in orders]),
+        "codes": array_text([order.code_minor for order in orders]),
     }
     with transaction.atomic():
         written = [pk for (pk,) in statement(_WRITE, {**about, "draft": CampaignState.DRAFT.value})]
@@ -148,7 +154,7 @@ def _follow(orders: Sequence[PlacedOrder], now: datetime) -> int:
         )
     touched = {
         "kinds": [AttributionModel.CLICK.value, AttributionModel.RESTORE.value],
-        "touch_time": timedelta(days=conf().click_days),
+        "longest": Campaign.objects.aggregate(longest=Max("click_window"))["longest"],
     }
     statement(_TOUCHED, {**about, **touched})
     _follow_codes(orders)

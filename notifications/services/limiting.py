@@ -17,7 +17,7 @@ from django.db.models import Q
 
 from notifications.conf import conf
 from notifications.models import RateBucket
-from shop.core.db import statement
+from shop.core.db import rows, statement
 
 log = structlog.get_logger(__name__)
 _KEY, _DAY_KEY, _DOMAIN = "reminders", "day", "domain:"
@@ -40,6 +40,8 @@ _FILLED = f"""
 least(greatest(1, {_RATE} * %(interval)s),
       b.tokens + {_RATE} * greatest(0, extract(epoch FROM clock_timestamp() - b.refilled_at)))::float
 """
+
+_RATE_NOW = f"SELECT {_RATE}::float FROM notifications_ratebucket b WHERE b.key = %(key)s"  # noqa: S608 - constants
 
 # The row is locked first, then the clock is read: whoever waited counts from what the one before left.
 _TAKE = f"""
@@ -112,6 +114,13 @@ def take(*, wanted: int) -> int:
     params = {**_filling(_KEY, conf().rate_per_second), "wanted": wanted}
     statement(_MAKE, params)
     return int(statement(_TAKE, params)[0][0])
+
+
+def rate_now() -> float:
+    """Tell how many reminders a second go at most for now: less than is set where the mail server said too much."""
+    rate = conf().rate_per_second
+    found = rows(_RATE_NOW, {"key": _KEY, "rate": rate, "recovers": RECOVERS_SECONDS})
+    return float(found[0][0]) if found else float(rate)
 
 
 def give_back(*, unused: int) -> None:

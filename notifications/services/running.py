@@ -11,18 +11,20 @@ from notifications.errors import CampaignNotReadyError, CampaignStateError
 from notifications.models import Campaign, Step
 from notifications.rules import looks, statistics
 from notifications.rules.assigning import BUCKETS
+from notifications.services import planning
 from notifications.types import CampaignState
 from pricing import services as pricing
 from pricing.types import Combining, ReductionKind
 
 
-def start_campaign(*, campaign_id: int, now: datetime) -> Campaign:
+def start_campaign(*, campaign_id: int, now: datetime, most_weeks: float | None = None) -> Campaign:
     """Let a draft run. Carts that were idle before `now` are left alone; variants and steps are frozen.
 
-    The size at which the result may be read is worked out and fixed here, before anybody has been mailed.
+    The size at which the result may be read is worked out and fixed here, before anybody has been mailed. With
+    `most_weeks` a test that would take longer at the traffic of the last weeks is refused.
 
     :raises CampaignStateError: if it is no draft.
-    :raises CampaignNotReadyError: if its variants or steps are not complete.
+    :raises CampaignNotReadyError: if its variants or steps are not complete, or it would take too long.
     """
     with transaction.atomic():
         campaign = _locked(campaign_id, CampaignState.DRAFT)
@@ -31,6 +33,8 @@ def start_campaign(*, campaign_id: int, now: datetime) -> Campaign:
         campaign.state = CampaignState.RUNNING.value
         campaign.activated_at = now
         campaign.planned_n = planned_n(campaign)
+        if most_weeks is not None and (weeks := weeks_of(campaign, now=now)) is not None and weeks > most_weeks:
+            raise CampaignNotReadyError(problem="too_long")
         campaign.save(update_fields=["state", "activated_at", "planned_n"])
     return campaign
 
@@ -81,6 +85,16 @@ def planned_n(campaign: Campaign) -> int:
     except ValueError as error:
         raise CampaignNotReadyError(problem="sample") from error
     return math.ceil(once * looks.INFLATION)
+
+
+def weeks_of(campaign: Campaign, *, now: datetime) -> float | None:
+    """Tell how many weeks a draft's test would take at the traffic of the last weeks; None if that is not known.
+
+    :raises CampaignNotReadyError: if the share would rise above 100 %.
+    """
+    return planning.weeks_needed(
+        planned_n=planned_n(campaign), holdout_bp=campaign.holdout_bp, weekly=planning.count_weekly(now=now)
+    )
 
 
 def _make_promotions(campaign: Campaign, now: datetime) -> None:

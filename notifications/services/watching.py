@@ -6,7 +6,7 @@ from collections import Counter
 
 import structlog
 
-from notifications import comparing, reporting
+from notifications import reporting
 from notifications.errors import CampaignStateError
 from notifications.models import Campaign, MailEvent, Message
 from notifications.rules import breakers, statistics
@@ -19,9 +19,10 @@ LAST = 2_000
 
 
 def watch_campaigns() -> tuple[str, ...]:
-    """Pause the campaigns whose last sends went wrong, or whose split is broken; give their keys."""
+    """Pause the campaigns whose last sends went wrong, or whose split is broken as last counted; give their keys."""
     paused = []
-    for campaign in Campaign.objects.filter(state=CampaignState.RUNNING.value):
+    running = Campaign.objects.filter(state=CampaignState.RUNNING.value).select_related("stored_report")
+    for campaign in running.prefetch_related("variants"):
         reason = _trouble(campaign)
         if not reason:
             continue
@@ -51,10 +52,12 @@ def _trouble(campaign: Campaign) -> str:
         message__in=ids, kind__in=[MailEventKind.BOUNCED.value, MailEventKind.COMPLAINED.value]
     )
     seen.update(kind for kind, _ in came_back.order_by().values_list("kind", "message").distinct())
-    seen["opted_out"] = comparing.count_opt_outs_of(message_ids=ids) if ids else 0
+    seen["opted_out"] = reporting.count_opt_outs_of(message_ids=ids) if ids else 0
     if reason := breakers.trouble(seen):
         return reason
-    enrolled, p = reporting.split(campaign)
-    if enrolled >= breakers.ENOUGH and p < statistics.SPLIT_IS_WRONG:
+    if (kept := reporting.kept(campaign)) is None:
+        return ""
+    p = reporting.split_of(campaign, kept.counted)
+    if sum(row["enrolled"] for row in kept.counted.arms) >= breakers.ENOUGH and p < statistics.SPLIT_IS_WRONG:
         return f"split: p = {p:.5f}"
     return ""

@@ -20,7 +20,10 @@ SELECT w.user_id FROM unnest(%(user_ids)s::bigint[], %(sinces)b::timestamptz[]) 
 
 # As the index `order_placed` has it.
 _PLACED = """
-SELECT number, placed_at, owner, user_id, total_minor, currency FROM checkout_order
+SELECT number, placed_at, owner, user_id, total_minor, currency,
+       (SELECT coalesce(sum((d ->> 'amount')::bigint), 0)::bigint FROM jsonb_array_elements(discounts) d
+         WHERE d ->> 'code_id' IS NOT NULL)
+  FROM checkout_order
  WHERE (placed_at, number) > (%(since)s, %(after)s)
  ORDER BY placed_at, number LIMIT %(limit)s
 """
@@ -81,6 +84,8 @@ class PlacedOrder:
     user_id: int | None
     total_minor: int
     currency: str
+    code_minor: int
+    """What discount codes took off; `total_minor` is without it."""
 
 
 @dataclass(frozen=True, slots=True)

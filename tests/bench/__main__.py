@@ -23,7 +23,7 @@ from typing import Any
 
 import redis
 
-from tests.bench import carts, purchases, reminders, sending, stack, stock
+from tests.bench import carts, purchases, reminders, reporting, sending, stack, stock
 from tests.bench.load import Rate, Request, median, run_wrk
 
 REPORT = stack.ROOT / "docs" / "benchmarks.md"
@@ -187,6 +187,7 @@ def main() -> int:
     parser.add_argument("--carts", type=int, default=20_000, help="over how many carts memory is measured")
     parser.add_argument("--backlog", type=int, default=100_000, help="how many events the recorder catches up with")
     parser.add_argument("--idle", type=int, default=1_000_000, help="how many idle carts are looked for")
+    parser.add_argument("--events", type=int, default=1_000_000, help="over how many events a report is counted")
     parser.add_argument("--mails", type=int, default=3_000, help="how many reminders are sent")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
@@ -213,6 +214,7 @@ def main() -> int:
     reports += reminders.report(reminders.run(carts=options.idle))
     _write(reports)
     reports += sending.report(sending.run(mails=options.mails))
+    reports += reporting.report(reporting.run(events=options.events))
     _write(reports)
     print(REPORT.read_text(encoding="utf-8"), *failures[:5], sep="\n")  # noqa: T201
     return 1 if failures else 0

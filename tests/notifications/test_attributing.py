@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +10,6 @@ from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from pytest_django import Settings
 
 from cart import services as carts
 from cart.types import CartRef
@@ -104,10 +102,8 @@ def sums(campaign: Campaign, now: datetime) -> tuple[int, int, list[int]]:
 
 
 @pytest.mark.parametrize(("days", "given"), [(1, {}), (3, {"click"})])
-def test_a_click_counts_for_as_many_days_as_the_shop_says(
-    reminded: User, settings: Settings, days: int, given: set[str]
-) -> None:
-    settings.NOTIFICATIONS = dataclasses.replace(settings.NOTIFICATIONS, click_days=days)
+def test_a_click_counts_for_as_many_days_as_its_campaign_says(reminded: User, days: int, given: set[str]) -> None:
+    Campaign.objects.update(click_window=timedelta(days=days))
     client = Client()
     client.force_login(reminded, backend="django.contrib.auth.backends.ModelBackend")
     client.get(link("c/r"))
@@ -214,7 +210,13 @@ def test_it_costs_what_new_orders_cost_and_nothing_for_events(reminded: User) ->
         follow()
     assert len(many) == len(few)
     about: dict[str, Any] = {"numbers": array_text(["1"]), "user_ids": "{7}", "visitors": array_text(["v"])}
-    about |= {"times": array_text([clock.now()]), "totals": "{1}", "currencies": array_text(["GBP"]), "draft": "draft"}
+    about |= {
+        "times": array_text([clock.now()]),
+        "totals": "{1}",
+        "codes": "{0}",
+        "currencies": array_text(["GBP"]),
+        "draft": "draft",
+    }
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN {attributing._WRITE}", about)
         plan = "\n".join(row[0] for row in cursor.fetchall())

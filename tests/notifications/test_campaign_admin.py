@@ -153,13 +153,15 @@ def test_the_report_compares_the_arms_and_costs_the_same_for_many_rows() -> None
     assert mailed.against_control is not None
     assert found.finding == "too_early"
     assert found.split_p > 0.001
+    services.count_reports(now=clock.now())
     client.get(url("report", campaign.pk))
     with CaptureQueriesContext(connection) as queries:
         page = client.get(url("report", campaign.pk)).content.decode()
     assert len(queries) <= 12
+    assert not any("notifications_abandonment" in query["sql"] for query in queries), "events are counted by a job"
     assert 'role="img"' in page
     assert "Too early" in page
-    assert f"{mailed.ordered}</td>" in page
+    assert f"{mailed.ordered}</a></td>" in page
 
 
 def test_a_broken_split_hides_the_results() -> None:
@@ -184,8 +186,10 @@ def test_a_broken_split_hides_the_results() -> None:
     )
     page = client.get(url("report", campaign.pk)).content.decode()
     assert "The split is broken" in page
-    assert 'role="img"' not in page
-    assert "Against the hold-out" not in page
+    for hidden in ("Against the hold-out", "Share of customers", "Difference", "Is the best", "Ordered", "last click"):
+        assert hidden not in page, hidden
+    sheet = client.get(url("report", campaign.pk), {"as": "csv"}).content.decode()
+    assert sheet.splitlines()[0] == "day,found,hold-out found"
 
 
 def test_orders_are_written_to_every_arm_alike_once_and_only_within_the_window() -> None:

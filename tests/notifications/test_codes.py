@@ -266,7 +266,9 @@ def test_a_campaign_whose_split_is_broken_pauses_itself(monkeypatch: pytest.Monk
         leave_cart(make_customer())
     make_campaign(holdout_bp=100)
     services.detect(now=clock.now())
+    assert services.count_reports(now=clock.now()) == 1
     assert services.watch_campaigns() == ()
     Abandonment.objects.update(is_holdout=True)
+    assert services.count_reports(now=clock.now() + timedelta(minutes=5)) == 1
     assert services.watch_campaigns() == ("cart",)
     assert Campaign.objects.get().pause_reason.startswith("split")

@@ -26,17 +26,18 @@ def test_a_new_campaign_begins_as_the_shop_says_and_those_that_exist_stay(settin
         max_lateness_hours=3,
         cooldown_days=30,
         outcome_days=14,
+        click_days=3,
         holdout_bp=2_000,
         quiet_start="20:30",
         quiet_end="09:15",
     )
-    names = ("idle_threshold", "max_age", "max_lateness", "cooldown", "outcome_window")
+    names = ("idle_threshold", "max_age", "max_lateness", "cooldown", "outcome_window", "click_window")
     after = Campaign.objects.create(slug="after", name="After")
     hours = {name: getattr(after, name) / timedelta(hours=1) for name in names}
-    assert list(hours.values()) == [2, 100, 3, 30 * 24, 14 * 24]
+    assert list(hours.values()) == [2, 100, 3, 30 * 24, 14 * 24, 3 * 24]
     assert (after.holdout_bp, after.quiet_start, after.quiet_end) == (2_000, time(20, 30), time(9, 15))
     before.refresh_from_db()
-    assert [getattr(before, name) / timedelta(hours=1) for name in names] == [1, 72, 6, 7 * 24, 7 * 24]
+    assert [getattr(before, name) / timedelta(hours=1) for name in names] == [1, 72, 6, 7 * 24, 7 * 24, 5 * 24]
     assert (before.holdout_bp, before.quiet_start, before.quiet_end) == (1_000, time(21), time(8))
 
 

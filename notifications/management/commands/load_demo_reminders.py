@@ -51,6 +51,7 @@ class Command(BaseCommand):
             people = [(contact.user_id, hours) for contact, hours in users if contact is not None]
             campaign = _make_campaign([user_id for user_id, _ in people])
             _make_past(campaign)
+            services.count_report(campaign=campaign, now=clock.now())
             left = sum(_leave_cart(user_id, hours, place) for place, (user_id, hours) in enumerate(people))
         self.stdout.write(f"A campaign is running, and {left} customers have left their carts.")
 
