@@ -62,7 +62,7 @@ def follow_events(**_: object) -> None:
 def count_reports(**_: object) -> None:
     """Count what reports rest on, and pause the campaigns that went wrong."""
     services.count_reports(now=clock.now())
-    services.watch_campaigns()
+    services.watch_campaigns(now=clock.now())
 
 
 @shared_task

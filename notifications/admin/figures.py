@@ -35,6 +35,19 @@ def row(arm: Arm, drawn: Drawn, currency: str) -> dict[str, object]:
     }
 
 
+def passed_of(report: Report) -> list[dict[str, object]]:
+    """Write how mails did beside ghosts, of those alone that passed the gates."""
+    return [
+        {
+            "passed": one,
+            "share": f"{one.share.value:.1%} ({one.share.low:.1%} – {one.share.high:.1%})" if one.n else "–",
+            "lift": "–" if one.against_ghosts is None else _interval(one.against_ghosts.difference, 100, 2),
+            "p": "–" if one.against_ghosts is None else f"{one.against_ghosts.p:.3f}",
+        }
+        for one in report.passed
+    ]
+
+
 def incremental(found: Interval | None) -> str:
     """Write how many more ordered."""
     return "–" if found is None else _interval(found, 1, 0)

@@ -15,7 +15,7 @@ from notifications import charts, reporting
 from notifications.admin import figures
 from notifications.conf import conf
 from notifications.errors import CampaignNotReadyError
-from notifications.models import Campaign
+from notifications.models import Campaign, Step
 from notifications.reporting import Arm, Report
 from notifications.rules import capacity, looks
 from notifications.services import limiting, planning, running
@@ -105,6 +105,7 @@ def _results(campaign: Campaign, counted: reporting.Counted, report: Report) -> 
     named = [(figures.band_name(place, report), band) for place, band in enumerate(report.bands)]
     return {
         "rows": [figures.row(arm, one, report.currency) for arm, one in zip(report.arms, drawn, strict=True)],
+        "passed": figures.passed_of(report) if _is_at_one_time(campaign) else None,
         "looks": figures.looks_of(report),
         "chart": chart,
         "over_looks": charts.over_looks(report.looks, sizes) if report.looks else None,
@@ -114,6 +115,12 @@ def _results(campaign: Campaign, counted: reporting.Counted, report: Report) -> 
         "bands": figures.bands_of(report),
         "band_chart": charts.differences(named) if named else None,
     }
+
+
+def _is_at_one_time(campaign: Campaign) -> bool:
+    """Tell whether the first mails of all variants go at the same time, and each variant has one mail."""
+    delays = list(Step.objects.filter(variant__campaign=campaign).values_list("number", "delay"))
+    return len(set(delays)) == 1
 
 
 def _plan(campaign: Campaign) -> dict[str, Any]:

@@ -113,19 +113,21 @@ SELECT (SELECT currency FROM main),
        (SELECT json_agg(bands) FROM bands)
 """
 
-# By arm, state and reason; and what was sent by the hour.
+# By arm, state and reason, of first mails with what came of them; and what was sent by the hour.
 _MESSAGES = """
 WITH found AS (
-       SELECT a.variant_id, a.is_holdout, m.state, m.reason,
+       SELECT a.variant_id, a.is_holdout, m.state, m.reason, m.step_no = 1 AS is_first,
               extract(isodow FROM m.sent_at AT TIME ZONE %(zone)s)::int AS weekday,
               extract(hour FROM m.sent_at AT TIME ZONE %(zone)s)::int AS hour,
               count(*) AS n, count(*) FILTER (WHERE %(opens)s AND m.shown -> 'counts_opens' IS NOT NULL) AS asked,
               count(*) FILTER (WHERE a.enrolled_at < %(ripe)s) AS ripe,
               count(a.ordered_at) FILTER (WHERE a.enrolled_at < %(ripe)s) AS ordered
          FROM notifications_message m JOIN notifications_abandonment a ON a.id = m.abandonment_id
-        WHERE a.campaign_id = %(campaign)s AND m.kind = %(kind)s GROUP BY 1, 2, 3, 4, 5, 6),
+        WHERE a.campaign_id = %(campaign)s AND m.kind = %(kind)s GROUP BY 1, 2, 3, 4, 5, 6, 7),
      states AS (
-       SELECT variant_id, is_holdout, state, reason, sum(n)::bigint AS n, sum(asked)::bigint AS asked
+       SELECT variant_id, is_holdout, state, reason, sum(n)::bigint AS n, sum(asked)::bigint AS asked,
+              coalesce(sum(ripe) FILTER (WHERE is_first), 0)::bigint AS ripe,
+              coalesce(sum(ordered) FILTER (WHERE is_first), 0)::bigint AS ordered
          FROM found GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC),
      hours AS (
        SELECT weekday, hour, sum(n)::bigint AS sent, sum(ripe)::bigint AS ripe, sum(ordered)::bigint AS ordered

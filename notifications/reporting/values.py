@@ -51,6 +51,19 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
+class Passed:
+    """Carts of an arm whose first mail's time came and whose gates all let it pass: mails beside ghosts."""
+
+    name: str
+    is_holdout: bool
+    n: int
+    """Those whose customers have had their time to order."""
+    ordered: int
+    share: Interval
+    against_ghosts: Lift | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Drawn:
     """What of an arm is found by drawing: it takes a tenth of a second, so that only the report's page asks for it."""
 
@@ -115,6 +128,8 @@ class Report:
 
     arms: tuple[Arm, ...]
     """The hold-out first, then all who may be mailed together, then each variant."""
+    passed: tuple[Passed, ...]
+    """The same arms, of those alone whose first mail passed. It compares only arms whose mails go at the same time."""
     split_p: float
     finding: Finding
     decided_at: Look | None

@@ -11,7 +11,7 @@ from typing import Any
 
 from notifications.models import Attribution, Campaign
 from notifications.reporting.counting import DELAYS, OPTED_OUT, Counted, Rows
-from notifications.reporting.values import Arm, Attributed, Band, Day, Drawn, Hour, Report
+from notifications.reporting.values import Arm, Attributed, Band, Day, Drawn, Hour, Passed, Report
 from notifications.rules import bootstrap, breakers, looks, statistics
 from notifications.rules.assigning import BUCKETS
 from notifications.rules.beliefs import beliefs
@@ -34,6 +34,8 @@ _COUNTED = {
 }
 """Fields of an arm, and what its mails are counted by."""
 _WENT = (MessageState.SENT.value, MessageState.UNKNOWN.value)
+_PASSED = (*_WENT, MessageState.FAILED.value, MessageState.SENDING.value, MessageState.GHOST.value)
+"""What passed all gates, whatever the mail server said then: a ghost cannot fail."""
 _BANDS = 4
 
 
@@ -56,6 +58,7 @@ def weigh(campaign: Campaign, counted: Counted) -> Report:
             cancelled[row["reason"]] += row["n"]
     return Report(
         arms=tuple(arms),
+        passed=_passed(arms, counted),
         split_p=split,
         finding=finding,
         decided_at=decided_at,
@@ -198,6 +201,20 @@ def _corrected(arms: Sequence[Arm]) -> list[Arm]:
     lifts = [arm.against_control or Lift(Interval(0, -1, 1), 1) for arm in arms]
     ps = statistics.holm([lift.p for lift in lifts])
     return [replace(arm, against_control=replace(lift, p=p)) for arm, lift, p in zip(arms, lifts, ps, strict=True)]
+
+
+def _passed(arms: Sequence[Arm], counted: Counted) -> tuple[Passed, ...]:
+    found: list[Passed] = []
+    for arm in arms:
+        mine = [
+            row for row in _of(counted.states, arm.variant_ids, is_holdout=arm.is_holdout) if row["state"] in _PASSED
+        ]
+        n, ordered = sum(row["ripe"] for row in mine), sum(row["ordered"] for row in mine)
+        against = None
+        if not arm.is_holdout:
+            against = statistics.lift(hits=ordered, n=n, control_hits=found[0].ordered, control_n=found[0].n)
+        found.append(Passed(arm.name, arm.is_holdout, n, ordered, statistics.wilson(ordered, n), against))
+    return tuple(found)
 
 
 def _is_harmful(mailed: Arm) -> bool:

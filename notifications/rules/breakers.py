@@ -17,6 +17,8 @@ MOST = (
 """What may go wrong with the last sends before a campaign pauses. Of 1,000 readers 1 to 8 opt out of any reminder."""
 FEWEST = {"complained": 3}
 """A share of so few sends says nothing: at least so many."""
+EVERYWHERE = ("complained", 0.003)
+"""So many complaints over all campaigns endanger the sender: what goes on costs the order mails, too."""
 KINDS = tuple(name for name, _ in MOST)
 UNWANTED = ("complained", "opted_out")
 """What its readers say, not its transport."""
@@ -29,4 +31,12 @@ def trouble(seen: Mapping[str, int], *, kinds: Sequence[str] = KINDS) -> str:
         found = seen.get(kind, 0)
         if kind in kinds and total >= ENOUGH and found > most * total and found >= FEWEST.get(kind, 1):
             return f"{kind}: {found} of the last {total}"
+    return ""
+
+
+def trouble_everywhere(complained: int, sends: int) -> str:
+    """Name it if far too many readers of the last reminders of all campaigns complained; empty if not."""
+    kind, most = EVERYWHERE
+    if sends >= ENOUGH and complained > most * sends and complained >= FEWEST[kind]:
+        return f"{kind}: {complained} of the last {sends} of all campaigns"
     return ""

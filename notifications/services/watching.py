@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime, timedelta
 
 import structlog
+from django.db.models import QuerySet
 
 from notifications import reporting
 from notifications.errors import CampaignStateError
 from notifications.models import Campaign, MailEvent, Message
 from notifications.rules import breakers, statistics
 from notifications.services.running import pause_campaign
-from notifications.types import CampaignState, MailEventKind, MessageState
+from notifications.types import CampaignState, MailEventKind, MessageKind, MessageState
 
 log = structlog.get_logger(__name__)
 
 LAST = 2_000
+LATELY = timedelta(days=30)
+_ENDED = [MessageState.SENT.value, MessageState.FAILED.value, MessageState.UNKNOWN.value]
 
 
-def watch_campaigns() -> tuple[str, ...]:
-    """Pause the campaigns whose last sends went wrong, or whose split is broken as last counted; give their keys."""
-    paused = []
+def watch_campaigns(*, now: datetime) -> tuple[str, ...]:
+    """Pause the campaigns whose last sends went wrong, or whose split is broken as last counted; give their keys.
+
+    Where far too many readers complain over all campaigns, all of them pause.
+    """
+    paused, everywhere = [], _trouble_everywhere(now)
     running = Campaign.objects.filter(state=CampaignState.RUNNING.value).select_related("stored_report")
     for campaign in running.prefetch_related("variants"):
-        reason = _trouble(campaign)
+        reason = everywhere or _trouble(campaign, now)
         if not reason:
             continue
         try:
@@ -35,9 +42,21 @@ def watch_campaigns() -> tuple[str, ...]:
     return tuple(paused)
 
 
-def _trouble(campaign: Campaign) -> str:
-    ended = [MessageState.SENT.value, MessageState.FAILED.value, MessageState.UNKNOWN.value]
-    last = Message.objects.filter(abandonment__campaign=campaign, state__in=ended).order_by("-handed_at", "-pk")[:LAST]
+def _last_sends(now: datetime) -> QuerySet[Message]:
+    """Give the reminders that were sent or failed, newest first, as the index `message_newest` has them."""
+    lately = Message.objects.filter(kind=MessageKind.RECOVERY.value, state__in=_ENDED, created_at__gte=now - LATELY)
+    return lately.order_by("-created_at", "-pk")
+
+
+def _trouble_everywhere(now: datetime) -> str:
+    ids = list(_last_sends(now).values_list("pk", flat=True)[:LAST])
+    came_back = MailEvent.objects.filter(message__in=ids, kind=MailEventKind.COMPLAINED.value)
+    complained = came_back.order_by().values("message").distinct().count()
+    return breakers.trouble_everywhere(complained, len(ids))
+
+
+def _trouble(campaign: Campaign, now: datetime) -> str:
+    last = _last_sends(now).filter(abandonment__campaign=campaign)[:LAST]
     seen: Counter[str] = Counter()
     ids = []
     for pk, state, why in last.values_list("pk", "state", "reason"):

@@ -248,15 +248,15 @@ def test_a_campaign_whose_sends_go_wrong_pauses_itself(
         leave_cart(make_customer())
     campaign = make_campaign()
     run()
-    assert services.watch_campaigns() == ()
+    assert services.watch_campaigns(now=clock.now()) == ()
     leave_cart(make_customer())
     services.detect(now=clock.now())
     Message.objects.filter(state="due").update(state=state, reason=reason)
-    assert services.watch_campaigns() == ("cart",)
+    assert services.watch_campaigns(now=clock.now()) == ("cart",)
     campaign.refresh_from_db()
     assert campaign.state == "paused"
     assert "1 of the last 4" in campaign.pause_reason
-    assert services.watch_campaigns() == ()
+    assert services.watch_campaigns(now=clock.now()) == ()
 
 
 def test_a_campaign_whose_split_is_broken_pauses_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,8 +267,8 @@ def test_a_campaign_whose_split_is_broken_pauses_itself(monkeypatch: pytest.Monk
     make_campaign(holdout_bp=100)
     services.detect(now=clock.now())
     assert services.count_reports(now=clock.now()) == 1
-    assert services.watch_campaigns() == ()
+    assert services.watch_campaigns(now=clock.now()) == ()
     Abandonment.objects.update(is_holdout=True)
     assert services.count_reports(now=clock.now() + timedelta(minutes=5)) == 1
-    assert services.watch_campaigns() == ("cart",)
+    assert services.watch_campaigns(now=clock.now()) == ("cart",)
     assert Campaign.objects.get().pause_reason.startswith("split")

@@ -238,15 +238,29 @@ def test_news_of_a_mail_that_is_not_ours_or_in_any_order_end_alike() -> None:
     assert the_message().state == "sent"
 
 
+def test_far_too_many_complaints_pause_all_campaigns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breakers, "ENOUGH", 3)
+    mails = [reminded(email=f"{number}@example.com") for number in range(4)]
+    make_campaign("other", priority=200)
+    for number, message in enumerate(mails[:2]):
+        tell(complaint(number, message))
+    assert services.watch_campaigns(now=clock.now()) == (), "two may be chance"
+    tell(complaint(9, mails[2]))
+    assert services.watch_campaigns(now=clock.now()) == ("cart", "other")
+    assert {one.pause_reason for one in Campaign.objects.all()} == {"complained: 3 of the last 4 of all campaigns"}
+    assert breakers.trouble_everywhere(6, 2_000) == ""
+    assert breakers.trouble_everywhere(7, 2_000)
+
+
 def test_many_complaints_pause_the_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(breakers, "ENOUGH", 3)
     mails = [reminded(email=f"{number}@example.com") for number in range(3)]
     for number, message in enumerate(mails[:2]):
         tell(complaint(number, message))
         tell(complaint(number + 10, message))
-    assert services.watch_campaigns() == ()
+    assert services.watch_campaigns(now=clock.now()) == ()
     tell(complaint(9, mails[2]))
-    assert services.watch_campaigns() == ("cart",)
+    assert services.watch_campaigns(now=clock.now()) == ("cart",)
     assert Campaign.objects.get().pause_reason.startswith("complained: 3")
     tell(delivery(mails[0]))
     arm = reporting.report(campaign=Campaign.objects.get(), now=clock.now()).arms[1]

@@ -10,6 +10,7 @@ from datetime import timedelta
 from statistics import NormalDist
 from typing import Any
 
+import pgtrigger
 import pytest
 from django.db import connection
 from django.test import Client
@@ -112,6 +113,53 @@ def test_the_second_view_compares_each_variant_and_the_hold_out_but_not_their_su
     assert by_name["b"].is_best > 0.99
     page = staff().get(url("report", campaign.pk)).content.decode()
     assert "Is the best" in page
+
+
+@pytest.mark.django_db
+def test_mails_are_compared_with_ghosts_where_all_go_at_one_time_and_only_there() -> None:
+    campaign = _campaign("a", "b")
+    a, b = Variant.objects.order_by("pk")
+    states = {"ghost": True, "sent": False, "failed": False, "cancelled": False}
+    for variant in (a, b):
+        for state, is_holdout in states.items():
+            _customers(campaign, 50, ordered=10, is_holdout=is_holdout, variant=variant)
+            events = Abandonment.objects.order_by("-pk")[:50]
+            at = clock.now() - timedelta(days=20)
+            Message.objects.bulk_create(
+                Message(
+                    kind="recovery",
+                    template_key="cart_reminder",
+                    abandonment=event,
+                    step=variant.steps.get(),
+                    step_no=1,
+                    public_id=f"{event.pk}",
+                    state=state,
+                    due_at=at,
+                    late_after=at,
+                    created_at=at,
+                    handed_at=at if state == "sent" else None,
+                    sent_at=at if state == "sent" else None,
+                )
+                for event in events
+            )
+    Abandonment.objects.filter(messages__state="cancelled").update(ordered_at=None)
+    report = reporting.report(campaign=campaign, now=clock.now())
+    assert [(one.name, one.n, one.ordered) for one in report.passed] == [
+        ("hold-out", 100, 20),
+        ("mailed", 200, 40),
+        ("a", 100, 20),
+        ("b", 100, 20),
+    ]
+    assert report.passed[1].against_ghosts
+    assert report.passed[1].against_ghosts.difference.value == 0
+    assert report.mailed.against_control
+    assert report.mailed.against_control.difference.value < 0, "those who were cancelled count there"
+    client = staff()
+    Campaign.objects.update(holdout_bp=2_500)  # as these were thrown together
+    assert "Against the ghosts" in client.get(url("report", campaign.pk)).content.decode()
+    with pgtrigger.ignore("notifications.Step:step_frozen"):
+        b.steps.update(delay=timedelta(days=1))
+    assert "Against the ghosts" not in client.get(url("report", campaign.pk)).content.decode()
 
 
 # ---------------------------------------------------------------- money
