@@ -6,6 +6,7 @@ import smtplib
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
@@ -22,9 +23,9 @@ from notifications import reporting, services
 from notifications.admin import figures, report
 from notifications.admin.messages import mail_policy
 from notifications.models import Abandonment, Campaign, Step, Variant
-from notifications.services import explaining, planning
+from notifications.services import explaining, planning, sampling
 from notifications.services.explaining import Explanation
-from notifications.types import CampaignState
+from notifications.types import CampaignState, Letter
 from shop.accounts import selectors as accounts
 from shop.core import clock
 from shop.core.errors import Refusal
@@ -171,6 +172,7 @@ class CampaignAdmin(QuickListAdmin):
             path("<int:pk>/run/", view(self.run_view), name="notifications_campaign_run"),
             path("<int:pk>/explain/", view(self.explain_view), name="notifications_campaign_explain"),
             path("<int:pk>/preview/<int:step>/", view(self.preview_view), name="notifications_campaign_preview"),
+            path("<int:pk>/samples/", view(self.samples_view), name="notifications_campaign_samples"),
             path("<int:pk>/test/", view(self.test_view), name="notifications_campaign_test"),
             *super().get_urls(),
         ]
@@ -242,23 +244,44 @@ class CampaignAdmin(QuickListAdmin):
         )
 
     def preview_view(self, request: HttpRequest, pk: int, step: int) -> HttpResponse:
-        """Show a step for a customer's real cart, as its reader would see it; `?as=text` for the other part.
+        """Show a step for a customer's real cart, or a sample, as its reader would see it; `?as=text` for the text.
 
-        :raises Http404: if there is no such step, customer or cart.
+        :raises Http404: if there is no such step, customer, cart or sample.
         """
         campaign = self._campaign(request, pk)
         chosen = get_object_or_404(
             Step.objects.select_related("variant__campaign"), pk=step, variant__campaign=campaign
         )
-        found = self._explain(campaign, request.GET.get("customer", "").strip())
-        if found is None:
+        letter = self._letter(request, campaign, chosen)
+        if letter is None:
             raise Http404
-        letter = explaining.preview(step=chosen, explanation=found)
         is_text = request.GET.get("as") == "text"
         return HttpResponse(
             letter.text if is_text else letter.html,
             content_type="text/plain; charset=utf-8" if is_text else "text/html; charset=utf-8",
-            headers={"Content-Security-Policy": mail_policy(), "Cache-Control": "no-store"},
+            headers={
+                "Content-Security-Policy": f"{mail_policy()}; frame-ancestors 'self'",
+                "X-Frame-Options": "SAMEORIGIN",
+                "Cache-Control": "no-store",
+            },
+        )
+
+    def samples_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show all mails of a campaign side by side for a made-up cart: wide, on a phone, in the dark."""
+        campaign = self._campaign(request, pk)
+        sample, language = request.GET.get("sample", ""), request.GET.get("language", "")
+        steps = Step.objects.filter(variant__campaign=campaign).select_related("variant")
+        return self._page(
+            request,
+            "samples",
+            campaign,
+            {
+                "samples": sampling.SAMPLES.items(),
+                "sample": sample if sample in sampling.SAMPLES else next(iter(sampling.SAMPLES)),
+                "languages": settings.LANGUAGES,
+                "language": language if language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE,
+                "steps": steps.order_by("variant_id", "number"),
+            },
         )
 
     def test_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -281,6 +304,13 @@ class CampaignAdmin(QuickListAdmin):
         else:
             self.message_user(request, gettext("A test went to %s.") % to, messages.SUCCESS)
         return redirect(reverse("admin:notifications_campaign_explain", args=[pk]) + f"?customer={found_id(typed)}")
+
+    def _letter(self, request: HttpRequest, campaign: Campaign, step: Step) -> Letter | None:
+        if name := request.GET.get("sample", ""):
+            language, scheme = request.GET.get("language", ""), request.GET.get("scheme", "")
+            return sampling.preview(step=step, name=name, language=language, scheme=scheme, now=clock.now())
+        found = self._explain(campaign, request.GET.get("customer", "").strip())
+        return explaining.preview(step=step, explanation=found) if found else None
 
     def _explain(self, campaign: Campaign, typed: str) -> Explanation | None:
         user_id = found_id(typed)

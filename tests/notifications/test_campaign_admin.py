@@ -12,10 +12,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from pytest_django import Settings
 
 from notifications import links, reporting, services
 from notifications.errors import CampaignNotReadyError
 from notifications.models import Abandonment, Campaign, Message, Step, Suppression, Variant
+from notifications.services import sampling
 from shop.catalog.models import Product
 from shop.core import clock
 from tests.checkout.helpers import make_sku
@@ -258,3 +260,43 @@ def test_lists_of_reminders_open() -> None:
     event = Abandonment.objects.get()
     assert client.get(reverse("admin:notifications_abandonment_change", args=[event.pk])).status_code == 200
     assert client.get(reverse("admin:notifications_variant_change", args=[event.variant_id])).status_code == 200
+
+
+@pytest.mark.parametrize("language", ["en-gb", "de"])
+def test_samples_show_each_mail_for_made_up_carts_and_write_nothing(settings: Settings, language: str) -> None:
+    settings.LANGUAGES = [("en-gb", "English"), ("de", "Deutsch")]
+    make_sku()
+    campaign, client = draft(), staff()
+    page = client.get(url("samples", campaign.pk), {"sample": "kwd", "language": language})
+    assert page.content.decode().count("<iframe sandbox") == 3
+    preview = url("preview", campaign.pk, Step.objects.get().pk)
+    for name in sampling.SAMPLES:
+        shown = client.get(preview, {"sample": name, "language": language})
+        assert shown.status_code == 200, name
+        assert shown["X-Frame-Options"] == "SAMEORIGIN"
+        assert "sandbox" in shown["Content-Security-Policy"]
+        assert "frame-ancestors 'self'" in shown["Content-Security-Policy"]
+        assert len(shown.content) < 90_000
+        assert "/c/r/" not in shown.content.decode()
+    text = client.get(preview, {"sample": "kwd", "language": language, "as": "text"}).content.decode()
+    assert {"en-gb": "KWD12.345", "de": "12,345\xa0KWD"}[language] in text
+    text = client.get(preview, {"sample": "jpy", "language": language, "as": "text"}).content.decode()
+    assert {"en-gb": "JP¥1,980", "de": "1.980\xa0¥"}[language] in text
+    text = client.get(preview, {"sample": "many", "language": language, "as": "text"}).content.decode()
+    assert {"en-gb": "15 more", "de": "15 weitere"}[language] in text
+    assert client.get(preview, {"sample": "none"}).status_code == 404
+    assert Message.objects.count() == Abandonment.objects.count() == 0
+
+
+def test_a_sample_looks_as_in_the_dark_when_asked_to() -> None:
+    make_sku()
+    campaign, client = draft(), staff()
+    preview = url("preview", campaign.pk, Step.objects.get().pk)
+    shown = {
+        scheme: client.get(preview, {"sample": "one", "scheme": scheme}).content.decode()
+        for scheme in ("", "light", "dark")
+    }
+    assert "@media (prefers-color-scheme" in shown[""]
+    assert "@media not all" in shown["light"]
+    assert "@media all" in shown["dark"]
+    assert "prefers-color-scheme" not in shown["dark"].replace("color-scheme:", "")
