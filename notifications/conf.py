@@ -180,6 +180,11 @@ class NotificationsConf:
         return dict(self.policies).get(country, self.consent_policy)
 
     @property
+    def asks_for_consent(self) -> bool:
+        """Tell whether there are customers who are reminded only after a yes."""
+        return OPT_IN in (self.consent_policy, *(policy for _, policy in self.policies))
+
+    @property
     def keys(self) -> tuple[bytes, ...]:
         """The keys of links, newest first."""
         return tuple(key.strip().encode() for key in self.link_keys.split(",") if key.strip())

@@ -4,6 +4,7 @@ from notifications.services.attributing import attribute_orders, attribute_refun
 from notifications.services.closing import close_events, queue_next_steps
 from notifications.services.consenting import (
     allow_opens,
+    note_consent,
     save_wishes,
     scope_of,
     set_preference,
@@ -45,6 +46,7 @@ __all__ = [
     "forget_order_mails",
     "forget_sources",
     "look_at",
+    "note_consent",
     "note_mail_event",
     "note_mailed_opt_out",
     "note_open",

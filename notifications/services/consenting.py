@@ -140,6 +140,14 @@ def set_preference(
             ).delete()
 
 
+def note_consent(*, user_id: int, source: str, now: datetime) -> None:
+    """Write down that somebody who is new wants to be reminded.
+
+    Their address is only what they typed: what its owner had ended by a link stays ended.
+    """
+    _state(user_id=user_id, topic=Topic.CART_REMINDER, is_granted=True, source=source, now=now)
+
+
 def _state(*, user_id: int, topic: Topic, is_granted: bool, source: str, now: datetime) -> None:
     Preference.objects.create(
         user_id=user_id,
