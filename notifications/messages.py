@@ -15,6 +15,7 @@ PROBLEMS = {
     "steps": gettext_lazy("The steps of a variant are numbered 1, 2, 3 without a gap."),
     "too_many_steps": gettext_lazy("A variant has more steps than “mails at most” allows."),
     "sample": gettext_lazy("The lift asked for cannot be: the share would rise above 100 %."),
+    "gives_away": gettext_lazy("A code takes off as much as a cart must be worth, or more: name a greater minimum."),
     "too_long": gettext_lazy(
         "The test would take more than 26 weeks. Make the hold-out or the lift to see greater, or tick the box."
     ),

@@ -7,14 +7,15 @@ from datetime import time, timedelta
 from typing import ClassVar
 
 import pgtrigger
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.utils.translation import gettext_lazy as _
 
 from notifications.conf import conf
-from notifications.rules import read_minimums
+from notifications.rules import given_away, read_minimums
 from notifications.types import CampaignState
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -250,12 +251,29 @@ class Step(models.Model):
         validators=[MaxValueValidator(50)],
         help_text=_("Per cent off with a personal code in the mail; 0: no code."),
     )
+    code_amount_minor = models.BigIntegerField(
+        _("or an amount off"),
+        default=0,
+        db_default=0,
+        validators=[MinValueValidator(0)],
+        help_text=_("Off the whole cart instead of per cent, in minor units of the shop's currency; 0: none."),
+    )
+    code_other_amounts = models.CharField(
+        _("amount off, in other currencies"),
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[_minimums],
+        help_text=_("Such as EUR:500,JPY:800. Carts in a currency that is not named get the mail without a code."),
+    )
     code_minimum_minor = models.BigIntegerField(
         _("code from"),
         default=0,
         validators=[MinValueValidator(0)],
         help_text=_(
             "Smaller carts get the mail without a code. In minor units of the shop's currency, at today's prices."
+            " With an amount off it is the code's own condition, too, and must be more than the amount."
         ),
     )
     code_other_minimums = models.CharField(
@@ -271,7 +289,9 @@ class Step(models.Model):
         _("code works for days"), default=7, validators=[MinValueValidator(1), MaxValueValidator(90)]
     )
     promotion_id = models.BigIntegerField(null=True, editable=False)
-    """What its codes bring: made when the campaign starts."""
+    """What its codes bring, if per cent: made when the campaign starts."""
+    promotion_ids = models.JSONField(default=dict, editable=False, db_default=Value({}, models.JSONField()))
+    """What its codes bring, if an amount: one promotion for each currency."""
     subject = models.CharField(
         _("subject"), max_length=100, blank=True, help_text=_("{item}: the first item. {shop}: the shop's name.")
     )
@@ -289,6 +309,12 @@ class Step(models.Model):
             models.CheckConstraint(condition=Q(number__gte=1, number__lte=5), name="step_number_1_to_5"),
             models.CheckConstraint(condition=Q(delay__gte=timedelta()), name="step_delay_not_negative"),
             models.CheckConstraint(condition=Q(code_percent__lte=50), name="step_code_at_most_half"),
+            models.CheckConstraint(
+                condition=Q(code_percent=0) | Q(code_amount_minor=0, code_other_amounts=""),
+                name="step_code_percent_or_amount",
+                violation_error_message=_("A code takes off per cent or an amount, not both."),
+            ),
+            models.CheckConstraint(condition=Q(code_amount_minor__gte=0), name="step_code_amount_not_negative"),
         ]
         triggers: ClassVar = [
             pgtrigger.Trigger(
@@ -304,6 +330,35 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return f"{self.variant.key} {self.number}"
+
+    def clean(self) -> None:
+        """Refuse a code that gives carts away.
+
+        :raises ValidationError: if an amount is not less than the minimum of its currency.
+        """
+        if currencies := self.gives_away():
+            raise ValidationError(
+                {
+                    "code_other_minimums" if currency != settings.PRICING.currency else "code_minimum_minor": _(
+                        "In %(currency)s carts must be worth more than the code takes off: name a greater minimum."
+                    )
+                    % {"currency": currency}
+                    for currency in currencies
+                }
+            )
+
+    def gives_away(self) -> tuple[str, ...]:
+        """Name the currencies in which its code would take off all that a cart must be worth."""
+        try:
+            return given_away(
+                own=settings.PRICING.currency,
+                amount_minor=self.code_amount_minor or 0,
+                amounts=self.code_other_amounts,
+                minimum_minor=self.code_minimum_minor or 0,
+                minimums=self.code_other_minimums,
+            )
+        except ValueError:
+            return ()  # not well formed, which its field says
 
 
 class SkipCount(models.Model):

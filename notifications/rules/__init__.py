@@ -2,7 +2,7 @@
 
 from notifications.rules.assigning import Weighted, are_held_out, buckets, choose_variants
 from notifications.rules.gates import PASSED, Facts, Judgment, Outcome, evaluate, explain
-from notifications.rules.minimums import is_large_enough, read_minimums
+from notifications.rules.minimums import amount_in, given_away, is_large_enough, read_minimums
 from notifications.rules.news import kind_of
 from notifications.rules.opening import TOO_SOON, is_machine
 from notifications.rules.quiet import next_loud_moment, next_loud_moment_in_all, zones_of
@@ -35,12 +35,14 @@ __all__ = [
     "Outcome",
     "Verdict",
     "Weighted",
+    "amount_in",
     "api_verdict",
     "are_held_out",
     "buckets",
     "choose_variants",
     "evaluate",
     "explain",
+    "given_away",
     "is_back",
     "is_cheaper",
     "is_large_enough",

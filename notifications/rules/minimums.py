@@ -1,4 +1,4 @@
-"""From which value on a cart is large enough, in each currency: amounts of two currencies do not compare."""
+"""Amounts by currency: from which value on a cart is large enough, and what a code takes off it."""
 
 from __future__ import annotations
 
@@ -34,3 +34,24 @@ def is_large_enough(value_minor: int, currency: str, *, own: str, minimum_minor:
         return value_minor >= minimum_minor
     least = dict(read_minimums(others)).get(currency)
     return least is not None and value_minor >= least
+
+
+def amount_in(currency: str, *, own: str, amount_minor: int, others: str) -> int:
+    """Give the amount that is named for a currency, in its minor units; 0 if none is.
+
+    `amount_minor` is in the shop's `own` currency, `others` names those of other ones.
+    """
+    return amount_minor if currency == own else dict(read_minimums(others)).get(currency, 0)
+
+
+def given_away(*, own: str, amount_minor: int, amounts: str, minimum_minor: int, minimums: str) -> tuple[str, ...]:
+    """Name the currencies in which a code's amount is not less than what a cart must be worth for it.
+
+    A minimum that is not named is 0: such a code would give a cart away.
+    """
+    offered = ((own, amount_minor), *read_minimums(amounts))
+    return tuple(
+        currency
+        for currency, amount in offered
+        if amount and amount_in(currency, own=own, amount_minor=minimum_minor, others=minimums) <= amount
+    )

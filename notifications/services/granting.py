@@ -14,8 +14,19 @@ from notifications.models import Abandonment, DiscountGrant, Message, Step
 from notifications.services.judging import Case, total_of
 from notifications.types import EventState, MessageState
 from pricing import services as pricing
+from shop.core.money import Money
 
 VOID_BATCH = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Off:
+    """What a code takes off the whole cart: per cent, or an amount."""
+
+    percent: int = 0
+    amount: Money | None = None
+    least: Money | None = None
+    """What a cart must be worth for the amount."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +34,7 @@ class Offered:
     """A code as its mail shows it: the only time that all of it is told."""
 
     code: str
-    percent: int
+    off: Off
     valid_until: datetime
 
 
@@ -34,17 +45,12 @@ def grant(*, message: Message, event: Abandonment, case: Case, now: datetime) ->
     again gets another code, and the one before is void: codes are kept as hashes, and told once.
     """
     step = message.step
-    if step is None or step.promotion_id is None or event.user_id is None or not case.lines:
+    if step is None or event.user_id is None or not case.lines:
         return None
-    total = total_of(case)
-    if not rules.is_large_enough(
-        total.minor,
-        total.currency,
-        own=settings.PRICING.currency,
-        minimum_minor=step.code_minimum_minor,
-        others=step.code_other_minimums,
-    ):
+    promised = _promised(step, total_of(case))
+    if promised is None:
         return None
+    promotion_id, off = promised
     before = DiscountGrant.objects.filter(abandonment=event).first()
     if before is not None and before.message_id != message.pk:
         return None  # an earlier mail of this event promised one, and that stands
@@ -53,7 +59,7 @@ def grant(*, message: Message, event: Abandonment, case: Case, now: datetime) ->
         return None
     until = now + timedelta(days=step.code_days)
     (issued,) = pricing.issue_codes(
-        promotion_id=step.promotion_id, count=1, valid_from=now, valid_until=until, user_id=event.user_id
+        promotion_id=promotion_id, count=1, valid_from=now, valid_until=until, user_id=event.user_id
     )
     if before is not None:
         pricing.revoke_codes(code_ids=[before.code_id], now=now)
@@ -66,14 +72,42 @@ def grant(*, message: Message, event: Abandonment, case: Case, now: datetime) ->
         created_at=now,
         valid_until=until,
     )
-    return Offered(code=issued.code, percent=step.code_percent, valid_until=until)
+    return Offered(code=issued.code, off=off, valid_until=until)
 
 
-def sample(step: Step, *, now: datetime) -> Offered | None:
-    """Give what a preview shows in place of a code; nothing is issued."""
-    if not step.code_percent:
+def sample(step: Step, *, currency: str, now: datetime) -> Offered | None:
+    """Give what a preview shows in place of a code for a cart in this currency, large enough; nothing is issued."""
+    off = _off(step, currency)
+    return Offered(code="XXXXXXXXXXXXXXXX", off=off, valid_until=now + timedelta(days=step.code_days)) if off else None
+
+
+def _promised(step: Step, total: Money) -> tuple[int, Off] | None:
+    """Give the promotion behind a step's codes for a cart of this value, and what it takes off; None: no code."""
+    off = _off(step, total.currency)
+    if off is None:
         return None
-    return Offered(code="XXXXXXXXXXXXXXXX", percent=step.code_percent, valid_until=now + timedelta(days=step.code_days))
+    if off.least is not None:
+        promotion_id, is_large_enough = step.promotion_ids.get(total.currency), total >= off.least
+    else:
+        promotion_id = step.promotion_id
+        is_large_enough = rules.is_large_enough(
+            total.minor,
+            total.currency,
+            own=settings.PRICING.currency,
+            minimum_minor=step.code_minimum_minor,
+            others=step.code_other_minimums,
+        )
+    return (promotion_id, off) if promotion_id is not None and is_large_enough else None
+
+
+def _off(step: Step, currency: str) -> Off | None:
+    """Tell what a step's codes take off a cart in a currency; None if nothing."""
+    if step.code_percent:
+        return Off(percent=step.code_percent)
+    own = settings.PRICING.currency
+    amount = rules.amount_in(currency, own=own, amount_minor=step.code_amount_minor, others=step.code_other_amounts)
+    least = rules.amount_in(currency, own=own, amount_minor=step.code_minimum_minor, others=step.code_other_minimums)
+    return Off(amount=Money(amount, currency), least=Money(least, currency)) if amount else None
 
 
 def void_grants(*, now: datetime) -> int:

@@ -99,7 +99,11 @@ def sample(*, step: Step, case: Case, language: str = "") -> Letter:
         case=case,
         language=language,
         urls=_Urls(home, home, home, home),
-        offer=granting.sample(step, now=case.facts.now),
+        offer=granting.sample(
+            step,
+            currency=case.lines[0].unit_price.currency if case.lines else settings.PRICING.currency,
+            now=case.facts.now,
+        ),
     )
 
 
@@ -132,6 +136,8 @@ def render(*, step: Step, case: Case, language: str, urls: _Urls, offer: Offered
             "total": format_money(total_of(case)) if case.lines else "",
             "urls": urls,
             "offer": offer,
+            "offer_amount": format_money(offer.off.amount) if offer and offer.off.amount else "",
+            "offer_least": format_money(offer.off.least) if offer and offer.off.least else "",
             "offer_until": date_format(offer.valid_until, _("j F Y")) if offer else "",
             "postal_address": conf().postal_address,
             "language": translation.get_language() or settings.LANGUAGE_CODE,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 
 from notifications.errors import CampaignNotReadyError, CampaignStateError
 from notifications.models import Campaign, Step
-from notifications.rules import looks, statistics
+from notifications.rules import amount_in, looks, read_minimums, statistics
 from notifications.rules.assigning import BUCKETS
 from notifications.services import planning
 from notifications.types import CampaignState
@@ -98,19 +99,37 @@ def weeks_of(campaign: Campaign, *, now: datetime) -> float | None:
 
 
 def _make_promotions(campaign: Campaign, now: datetime) -> None:
-    """Make what the codes of its steps bring: percent off the whole cart, only with a code."""
-    for step in Step.objects.filter(variant__campaign=campaign, code_percent__gt=0).order_by("pk"):
-        step.promotion_id = pricing.add_promotion(
-            promotion=pricing.NewPromotion(
-                name=campaign.name,
-                kind=ReductionKind.PERCENT,
-                value=step.code_percent,
-                valid_from=now,
-                combines=Combining.PROMOTIONS,
-                needs_code=True,
-            )
+    """Make what the codes of its steps bring, off the whole cart and only with a code: per cent, or amounts."""
+    own = settings.PRICING.currency
+    for step in Step.objects.filter(variant__campaign=campaign).order_by("pk"):
+        if step.code_percent:
+            step.promotion_id = _add(campaign, now, kind=ReductionKind.PERCENT, value=step.code_percent)
+        for currency, amount in ((own, step.code_amount_minor), *read_minimums(step.code_other_amounts)):
+            if amount:
+                least = amount_in(
+                    currency, own=own, amount_minor=step.code_minimum_minor, others=step.code_other_minimums
+                )
+                step.promotion_ids[currency] = _add(
+                    campaign, now, kind=ReductionKind.AMOUNT, value=amount, currency=currency, minimum_minor=least
+                )
+        step.save(update_fields=["promotion_id", "promotion_ids"])
+
+
+def _add(
+    campaign: Campaign, now: datetime, *, kind: ReductionKind, value: int, currency: str = "", minimum_minor: int = 0
+) -> int:
+    return pricing.add_promotion(
+        promotion=pricing.NewPromotion(
+            name=campaign.name,
+            kind=kind,
+            value=value,
+            currency=currency,
+            minimum_minor=minimum_minor,
+            valid_from=now,
+            combines=Combining.PROMOTIONS,
+            needs_code=True,
         )
-        step.save(update_fields=["promotion_id"])
+    )
 
 
 def _check(campaign: Campaign) -> None:
@@ -127,6 +146,8 @@ def _check(campaign: Campaign) -> None:
             raise CampaignNotReadyError(problem="steps")
         if len(numbers) > campaign.max_messages_per_event:
             raise CampaignNotReadyError(problem="too_many_steps")
+        if any(step.gives_away() for step in variant.steps.all()):
+            raise CampaignNotReadyError(problem="gives_away")
 
 
 def _move(campaign_id: int, before: CampaignState, after: CampaignState, reason: str) -> Campaign:

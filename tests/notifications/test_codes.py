@@ -5,25 +5,31 @@ from __future__ import annotations
 import dataclasses
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from pytest_django import Settings
 
 from cart import idle
-from cart.types import CartLine
+from cart import selectors as carts
+from cart import services as cart
+from cart.types import CartLine, CartRef, CartView
 from notifications import rules, services
+from notifications.errors import CampaignNotReadyError
 from notifications.models import Abandonment, Campaign, DiscountGrant, Message, RateBucket, SkipCount, Step, Variant
 from notifications.rules import breakers
-from notifications.services import granting, limiting
+from notifications.services import explaining, granting, limiting
 from notifications.services.judging import Case
 from notifications.types import ReminderLine
 from pricing import selectors as pricing
 from pricing.models import DiscountCode
 from shop.catalog.selectors import get_card
+from shop.checkout.models import Order
 from shop.core import clock
 from shop.core.money import Money
-from tests.checkout.helpers import make_sku
+from tests.checkout.helpers import fill, make_sku, pay, start
 from tests.notifications.carts import leave_cart, make_campaign, make_customer, run, the_mail, the_message
 from tests.notifications.helpers import mail_server
 from tests.notifications.test_order_mail import use
@@ -113,6 +119,139 @@ def test_a_cart_in_another_currency_is_found_and_gets_its_code_by_the_minimum_of
     assert message.step is not None
     message.step.code_other_minimums = "EUR:3000"
     assert granting.grant(message=message, event=event, case=case, now=now) is not None
+
+
+def with_amount(**fields: Any) -> Campaign:
+    """Start a campaign whose mail carries £5 off carts from £24 on, or 4 euros from 30."""
+    campaign = Campaign.objects.create(
+        slug="amounts", name="Come back", holdout_bp=0, quiet_start="08:00", quiet_end="08:00"
+    )
+    about = {"code_amount_minor": 500, "code_minimum_minor": 2_400}
+    others = {"code_other_amounts": "EUR:400", "code_other_minimums": "EUR:3000,USD:2000"}
+    Step.objects.create(
+        variant=Variant.objects.create(campaign=campaign, key="a"), number=1, **{**about, **others, **fields}
+    )
+    services.start_campaign(campaign_id=campaign.pk, now=clock.now())
+    Campaign.objects.update(activated_at=clock.now() - timedelta(days=10))
+    return campaign
+
+
+def see(ref: CartRef) -> CartView:
+    """Look at a cart as its page does."""
+    return carts.view_cart(ref=ref, locale="en", now=clock.now())
+
+
+def test_an_amount_off_is_told_with_its_condition_and_taken_off_once() -> None:
+    make_sku()
+    user = make_customer()
+    leave_cart(user, {"MUG": 2})
+    with_amount()
+    assert run() == 1
+    text, html = str(the_mail().body), str(the_mail().alternatives[0][0])
+    for part in (text, html):
+        assert "£5.00 less, for carts from £24.00 on, with the code" in part
+        assert "%" not in part.split("less, for carts")[1].split("works once")[0]
+    row = DiscountCode.objects.select_related("promotion").get()
+    brings = (row.promotion.kind, row.promotion.value, row.promotion.currency, row.promotion.minimum_minor)
+    assert brings == ("amount", 500, "GBP", 2_400)
+    assert (row.user_id, row.max_uses) == (user.pk, 1)
+
+    ref = CartRef("u", str(user.pk))
+    cart.apply_code(ref=ref, code=code_of_mail(), now=clock.now())
+    assert [discount.amount.minor for discount in see(ref).discounts] == [500]
+    pay(fill(start(ref), ref), ref)
+    services.attribute_orders(now=clock.now())
+    event = Abandonment.objects.get()
+    assert (event.code_minor, event.order_minor) == (500, Order.objects.get().total_minor)
+    assert services.void_grants(now=clock.now()) == 1, "its customer has ordered"
+
+
+def test_an_amount_is_off_no_longer_when_the_cart_falls_below_its_condition() -> None:
+    make_sku()
+    user = make_customer()
+    leave_cart(user, {"MUG": 2})
+    with_amount()
+    run()
+    ref = CartRef("u", str(user.pk))
+    cart.apply_code(ref=ref, code=code_of_mail(), now=clock.now())
+    cart.set_quantity(ref=ref, sku_id="MUG", quantity=1, now=clock.now())
+    found = see(ref)
+    assert found.discounts == ()
+    assert [off.reason for off in found.codes_off] == ["code_minimum"]
+
+
+@pytest.mark.parametrize(
+    ("currency", "value", "off"),
+    [
+        ("GBP", 2_400, 500),
+        ("GBP", 2_399, 0),
+        ("EUR", 3_000, 400),
+        ("EUR", 2_999, 0),
+        ("USD", 9_999, 0),
+        ("JPY", 9_999, 0),
+    ],
+)
+def test_an_amount_goes_to_carts_of_its_currency_from_its_minimum_on(currency: str, value: int, off: int) -> None:
+    make_sku()
+    leave_cart(make_customer())
+    with_amount()
+    services.detect(now=clock.now())
+    message, event, now = Message.objects.get(kind="recovery"), Abandonment.objects.get(), clock.now()
+    line = ReminderLine(get_card(sku_id="MUG"), 1, Money(value, currency), None)
+    found = granting.grant(message=message, event=event, case=Case(facts=rules.Facts(now=now), lines=(line,)), now=now)
+    assert (found.off.amount if found else None) == (Money(off, currency) if off else None)
+    if off:
+        assert DiscountCode.objects.get().promotion.currency == currency
+
+
+def test_an_amount_only_in_another_currency_leaves_the_shops_own_without_a_code() -> None:
+    make_sku()
+    leave_cart(make_customer())
+    with_amount(code_amount_minor=0, code_minimum_minor=0)
+    assert run() == 1
+    assert code_of_mail() == ""
+    assert list(Step.objects.get().promotion_ids) == ["EUR"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "where"),
+    [
+        ({"code_amount_minor": 500, "code_minimum_minor": 500}, "code_minimum_minor"),
+        ({"code_amount_minor": 500}, "code_minimum_minor"),
+        ({"code_other_amounts": "EUR:500", "code_other_minimums": "EUR:500"}, "code_other_minimums"),
+        ({"code_other_amounts": "EUR:500", "code_minimum_minor": 9_000}, "code_other_minimums"),
+        ({"code_percent": 10, "code_amount_minor": 500, "code_minimum_minor": 900}, "__all__"),
+        ({"code_other_amounts": "EUR"}, "code_other_amounts"),
+    ],
+)
+def test_a_code_that_gives_carts_away_is_refused_by_the_form_and_at_the_start(
+    fields: dict[str, Any], where: str
+) -> None:
+    campaign = Campaign.objects.create(slug="away", name="Away")
+    step = Step(variant=Variant.objects.create(campaign=campaign, key="a"), number=1, **fields)
+    with pytest.raises(ValidationError) as refused:
+        step.full_clean()
+    assert list(refused.value.message_dict) == [where]
+    if where.startswith("code_m") or where == "code_other_minimums":
+        step.save()
+        with pytest.raises(CampaignNotReadyError) as caught:
+            services.start_campaign(campaign_id=campaign.pk, now=clock.now())
+        assert caught.value.problem == "gives_away"
+    elif where == "__all__":
+        with pytest.raises(IntegrityError), transaction.atomic():
+            step.save()
+
+
+def test_a_preview_shows_the_amount_of_its_currency() -> None:
+    make_sku()
+    user = make_customer()
+    leave_cart(user)
+    campaign = with_amount()
+    found = explaining.explain(campaign=campaign, user_id=user.pk, now=clock.now())
+    assert found is not None
+    letter = explaining.preview(step=Step.objects.get(), explanation=found)
+    assert "£5.00 less, for carts from £24.00 on, with the code XXXX" in letter.text
+    assert not DiscountCode.objects.exists()
 
 
 @pytest.mark.parametrize("text", ["EUR", "EUR:1,EUR:2", "eur:5", "EUR:-5", "EUR:6000;JPY:1"])
