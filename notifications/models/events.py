@@ -97,7 +97,6 @@ class Abandonment(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["enrolled_at", "id"], condition=Q(state="open"), name="event_open"),
             models.Index(fields=["user_id"], name="event_of_customer"),
-            models.Index(fields=["campaign", "enrolled_at", "id"], name="event_of_campaign"),
         ]
 
     def __str__(self) -> str:

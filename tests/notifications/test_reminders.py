@@ -25,7 +25,7 @@ from cart.models import CartRecord
 from cart.types import CartRef
 from notifications import selectors, services
 from notifications.models import Abandonment, Campaign, Message, SkipCount, Step
-from notifications.services import detecting, handing
+from notifications.services import enrolling, handing
 from notifications.services.reminding import LOOK
 from shop.catalog.models import Product
 from shop.checkout import following
@@ -92,15 +92,15 @@ def test_a_search_that_ended_half_way_goes_on_and_loses_nobody(
     for hours in (7, 6, 5, 4, 3):
         leave_cart(make_customer(), hours=hours)
     make_campaign()
-    true_enroll, batches = detecting._enroll, count(1)
+    true_insert, batches = enrolling._insert, count(1)
 
-    def enroll(*arguments: Any) -> int:
-        made = true_enroll(*arguments)
+    def insert(*arguments: Any) -> int:
+        made = true_insert(*arguments)
         if next(batches) == 2:
             raise KeyboardInterrupt  # after its rows, before they and its place are committed
         return made
 
-    monkeypatch.setattr(detecting, "_enroll", enroll)
+    monkeypatch.setattr(enrolling, "_insert", insert)
     with pytest.raises(KeyboardInterrupt):
         services.detect(now=clock.now())
     assert Abandonment.objects.count() == 2

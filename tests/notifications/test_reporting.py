@@ -448,6 +448,12 @@ def test_a_test_that_would_take_half_a_year_starts_only_with_the_box_ticked() ->
         leave_cart(make_customer())
     campaign, client = draft(), staff(*RUNS)
     assert planning.count_weekly(now=clock.now()) == 1
+    going = _campaign()
+    _customers(going, 8, ordered=0, is_holdout=True)
+    services.count_reports(now=clock.now())
+    assert planning.count_weekly(now=clock.now()) == 2, "what a campaign found is more"
+    services.end_campaign(campaign_id=going.pk, now=clock.now())
+    StoredReport.objects.all().delete()
     assert running.weeks_of(campaign, now=clock.now()) == pytest.approx(22_390, rel=0.01), "one in ten of one a week"
     page = client.get(url("report", campaign.pk)).content.decode()
     assert "Even though it takes more than 26 weeks" in page
