@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.db.transaction import TransactionManagementError
 
 from cart.codec import line_to_row, row_to_line, to_micros, value_of_rows
 from cart.models import CartRecord
 from cart.types import CartLine, CartRef
-from shop.core.db import prepared
+from shop.core.db import columns_of, instance_of, prepared
 
 # The conditions are those of the index `cart_idle_scan`, word for word.
 IDLE = """
@@ -28,6 +29,7 @@ COUNT = """
 SELECT count(*) FROM cart_cartrecord
  WHERE state = 'active' AND user_id IS NOT NULL AND units > 0 AND last_activity_at >= %(since)s
 """
+LOCK = f"SELECT {columns_of(CartRecord, 'r')} FROM cart_cartrecord r WHERE r.id = %(id)s FOR NO KEY UPDATE"  # noqa: S608
 
 
 class IdleCart(NamedTuple):
@@ -76,8 +78,10 @@ def lock_record(*, record_id: int) -> RecordedCart | None:
 
     :raises TransactionManagementError: if there is no transaction.
     """
-    record = CartRecord.objects.select_for_update(no_key=True).filter(pk=record_id).first()
-    return _recorded(record) if record else None
+    if not connection.in_atomic_block:
+        raise TransactionManagementError("a lock is held until a transaction ends")
+    found = prepared(LOCK, {"id": record_id})
+    return _recorded(instance_of(CartRecord, found[0])) if found else None
 
 
 def find_recorded(*, user_id: int) -> RecordedCart | None:

@@ -51,6 +51,14 @@ UPDATE notifications_message m
 RETURNING m.id
 """
 
+_MOVE = """
+UPDATE notifications_message
+   SET state = %(state)s, reason = %(reason)s, claim_token = NULL, lease_until = NULL,
+       sent_at = coalesce(%(sent_at)s::timestamptz, sent_at)
+ WHERE id = %(id)s AND claim_token = %(token)s AND state = ANY(%(held)s::text[])
+RETURNING id
+"""
+
 
 def take_back() -> None:
     """Take back what dead workers hold."""
@@ -185,9 +193,8 @@ def _later(message: Message, token: uuid.UUID, state: MessageState, reason: str,
 
 def move(message: Message, token: uuid.UUID, state: MessageState, *, reason: str, now: datetime) -> None:
     """End a message that is still ours; where another worker owns it, nothing is written."""
-    mine = Message.objects.filter(pk=message.pk, claim_token=token, state__in=HELD)
-    times = {"sent_at": now} if state is MessageState.SENT else {}
-    mine.update(state=state.value, reason=reason, claim_token=None, lease_until=None, **times)
+    about = {"id": message.pk, "token": token, "held": list(HELD), "state": state.value, "reason": reason}
+    statement(_MOVE, {**about, "sent_at": now if state is MessageState.SENT else None}, keeps_plan=True)
 
 
 def put_off_rest(token: uuid.UUID, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import smtplib
 import time
 import uuid
@@ -14,13 +15,12 @@ import structlog
 from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import IntegrityError, OperationalError, connection, transaction
-from django.db.models.functions import Now
 
 from cart import idle
 from cart.idle import RecordedCart
 from notifications import links, rules
 from notifications.conf import conf
-from notifications.models import Abandonment, Message
+from notifications.models import Abandonment, Campaign, Message
 from notifications.rules import Outcome
 from notifications.services import granting, handing, holding, judging, limiting, reminders
 from notifications.services.detecting import is_behind
@@ -29,7 +29,15 @@ from notifications.services.holding import Queue
 from notifications.services.judging import Around, Case
 from notifications.services.limiting import Pace
 from notifications.types import MessageKind, MessageState
-from shop.core.db import DEADLOCK_DETECTED, EXCLUSION_VIOLATION, LOCK_NOT_AVAILABLE, sqlstate
+from shop.core.db import (
+    DEADLOCK_DETECTED,
+    EXCLUSION_VIOLATION,
+    LOCK_NOT_AVAILABLE,
+    columns_of,
+    instance_of,
+    prepared,
+    sqlstate,
+)
 from shop.core.privacy import mask
 
 log = structlog.get_logger(__name__)
@@ -40,6 +48,36 @@ MARGIN = timedelta(minutes=1)
 """A mail is begun only while so much of the lease is left."""
 LOOK = 10
 """Of so many customers at once is read what needs no lock: it is soon looked at, even if the mail server is slow."""
+
+# The event before the message, as everywhere.
+_HELD = f"""
+SELECT {columns_of(Abandonment, "e")}, {columns_of(Campaign, "c")}
+  FROM notifications_message m
+  JOIN notifications_abandonment e ON e.id = m.abandonment_id
+  JOIN notifications_campaign c ON c.id = e.campaign_id
+ WHERE m.id = %(id)s AND m.state = 'claimed' AND m.claim_token = %(token)s
+   AND m.lease_until > statement_timestamp() + %(margin)s
+   FOR NO KEY UPDATE OF e, m
+"""  # noqa: S608 - put together from constants
+_OF_EVENT = len(Abandonment._meta.concrete_fields)  # noqa: SLF001 - documented
+
+# The first mail or ghost takes the customer's cool-down, which the exclusion may refuse, and keeps the cart as it is.
+_KEEP = """
+WITH e AS (
+       UPDATE notifications_abandonment
+          SET cooldown_range = CASE WHEN %(takes)s AND cooldown_range IS NULL
+                                    THEN tstzrange(%(begin)s, %(end)s) ELSE cooldown_range END,
+              snapshot = coalesce(snapshot, %(snapshot)s::jsonb)
+        WHERE id = %(event)s)
+UPDATE notifications_message SET reason = '', """
+_OURS = """
+ WHERE id = %(id)s AND state = 'claimed' AND claim_token = %(token)s
+RETURNING id
+"""
+_GHOST = f"{_KEEP} state = 'ghost', claim_token = NULL, lease_until = NULL {_OURS}"
+_SENDING = f"""{_KEEP} state = 'sending', handed_at = %(now)s, recipient = %(recipient)s,
+       recipient_hash = %(recipient_hash)s, link_hash = %(link_hash)s, shown = %(shown)s::jsonb,
+       lease_until = statement_timestamp() + make_interval(secs => %(lease)s) {_OURS}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,21 +220,11 @@ def _judge(
 ) -> tuple[_Passed | None, Pace]:
     # In this order, and before anything else: an order locks the cart's record first, too.
     record = idle.lock_record(record_id=event.cart_record_id)
-    held = (
-        Message.objects.select_related("abandonment__campaign")
-        .select_for_update(no_key=True, of=("abandonment", "self"))
-        .filter(
-            pk=message.pk,
-            abandonment__enrolled_at=event.enrolled_at,  # a true join: what may be missing cannot be locked
-            state=MessageState.CLAIMED.value,
-            claim_token=token,
-            lease_until__gt=Now() + MARGIN,
-        )
-        .first()
-    )
-    if held is None:
+    held = prepared(_HELD, {"id": message.pk, "token": token, "margin": MARGIN})
+    if not held:
         return None, Pace.GO  # the lease is over, or another worker has it
-    event = _event_of(held)
+    event = instance_of(Abandonment, held[0][:_OF_EVENT])
+    event.campaign = instance_of(Campaign, held[0][_OF_EVENT:])
     case = judging.gather(
         campaign=event.campaign,
         record=record,
@@ -237,30 +265,26 @@ def _let_go(
 
     :raises IntegrityError: if another event of the customer has the cool-down that the first mail takes.
     """
-    if message.step_no == 1 and event.cooldown_range is None:
-        event.cooldown_range = (event.enrolled_at, event.enrolled_at + event.campaign.cooldown)
-    if event.snapshot is None and record is not None:
-        event.snapshot = _snapshot(record)
-    event.save(update_fields=["cooldown_range", "snapshot"])
-    mine = Message.objects.filter(pk=message.pk, state=MessageState.CLAIMED.value, claim_token=token)
+    about = {
+        "id": message.pk,
+        "token": token,
+        "event": event.pk,
+        "takes": message.step_no == 1,
+        "begin": event.enrolled_at,
+        "end": event.enrolled_at + event.campaign.cooldown,
+        "snapshot": json.dumps(_snapshot(record)) if record else None,
+    }
     if event.is_holdout:
-        mine.update(state=MessageState.GHOST.value, reason="", claim_token=None, lease_until=None)
+        prepared(_GHOST, about)
         return None
     offer = granting.grant(message=message, event=event, case=passed.case, now=now)
     contact = passed.around.contact
     email = contact.email if contact else ""
     message.recipient_hash = links.address_hashes(email)[0]
     message.link_hash = links.link_hash(links.new_link(message.public_id))
-    mine.update(
-        state=MessageState.SENDING.value,
-        reason="",
-        handed_at=now,
-        recipient=mask(email),
-        recipient_hash=message.recipient_hash,
-        link_hash=message.link_hash,
-        shown=reminders.shown(passed.case),
-        lease_until=Now() + timedelta(seconds=conf().lease_seconds),
-    )
+    to_whom = {"recipient": mask(email), "recipient_hash": message.recipient_hash, "link_hash": message.link_hash}
+    shown = {"shown": json.dumps(reminders.shown(passed.case)), "now": now, "lease": conf().lease_seconds}
+    prepared(_SENDING, {**about, **to_whom, **shown})
     return replace(passed, offer=offer)
 
 

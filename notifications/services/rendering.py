@@ -11,6 +11,7 @@ from anymail.message import AnymailMessage
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
+from django.core.mail.message import SafeMIMEMultipart, SafeMIMEText
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
@@ -40,6 +41,17 @@ def letter(message: Message, *, now: datetime) -> Letter:
     return _confirmation(message, now)
 
 
+class _Envelope(AnymailMessage):  # type: ignore[misc]  # anymail ships no types
+    """A mail that is put together once: its headers are looked at before it is handed over, and the same bytes go."""
+
+    built: SafeMIMEText | SafeMIMEMultipart | None = None
+
+    def message(self) -> SafeMIMEText | SafeMIMEMultipart:
+        if self.built is None:
+            self.built = super().message()
+        return self.built
+
+
 def mail(letter_: Letter, *, public_id: str, connection: BaseEmailBackend) -> EmailMultiAlternatives:
     """Put a letter into an envelope: plain text first, then HTML, with a fixed `Message-ID`.
 
@@ -47,7 +59,7 @@ def mail(letter_: Letter, *, public_id: str, connection: BaseEmailBackend) -> Em
     """
     sender = letter_.sender or settings.DEFAULT_FROM_EMAIL
     domain = conf().message_id_domain or parseaddr(sender)[1].rpartition("@")[2] or "localhost"
-    envelope: EmailMultiAlternatives = AnymailMessage(
+    envelope: EmailMultiAlternatives = _Envelope(
         subject=letter_.subject,
         body=letter_.text,
         from_email=sender,
