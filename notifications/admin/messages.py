@@ -13,6 +13,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from notifications import mail, services
+from notifications.admin import told
 from notifications.conf import link_base
 from notifications.models import Message
 from notifications.types import MessageKind
@@ -37,7 +38,7 @@ class MessageAdmin(ReadOnlyAdmin):
     search_help_text = _("Order, payment or message id, exactly")
     fields = (
         *("public_id", "kind", "template_key", "subject_link", "recipient", "state", "reason", "attempts"),
-        *("step", "shown", "deferrals", "due_at", "late_after", "created_at", "handed_at", "sent_at"),
+        *("step", "it_showed", "came_of_it", "deferrals", "due_at", "late_after", "created_at", "handed_at", "sent_at"),
     )
     actions = ("resend", "suppress")
 
@@ -51,6 +52,14 @@ class MessageAdmin(ReadOnlyAdmin):
         name = "order" if message.order_number else "payment"
         subject = message.order_number or message.payment_id
         return format_html('<a href="{}">{}</a>', change_page(f"checkout_{name}", subject), subject)
+
+    @admin.display(description=_("shown"))
+    def it_showed(self, message: Message) -> str:
+        return told.shown(message)
+
+    @admin.display(description=_("what came of it"))
+    def came_of_it(self, message: Message) -> str:
+        return told.came_of_it(message)
 
     def has_resend_permission(self, request: HttpRequest) -> bool:
         """Tell who may send failed messages again."""

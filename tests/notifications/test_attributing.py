@@ -23,7 +23,8 @@ from shop.checkout.models import Order
 from shop.core import clock
 from shop.core.db import array_text
 from tests.checkout.helpers import fill, make_sku, new_guest, pay, ready, start
-from tests.notifications.carts import leave_cart, link, make_customer, run
+from tests.checkout.test_admin import staff
+from tests.notifications.carts import leave_cart, link, make_customer, run, the_message
 from tests.notifications.test_codes import code_of_mail, with_code
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +73,28 @@ def test_click_restore_and_code_each_give_the_order_to_the_mail_once(reminded: U
         ("its code", 1),
     ]
     assert found.attributed[0].revenues[0].minor == Order.objects.get().total_minor
+
+
+def test_staff_see_on_the_message_what_it_showed_and_what_came_of_it(reminded: User) -> None:
+    client, member = Client(), staff("view_order")
+    client.force_login(reminded, backend="django.contrib.auth.backends.ModelBackend")
+    page = reverse("admin:notifications_message_change", args=[the_message().pk])
+    assert "its link was followed" not in member.get(page).content.decode()
+    client.get(link("c/r"))
+    client.post(reverse("notifications:restore"))
+    carts.apply_code(ref=CartRef("u", str(reminded.pk)), code=code_of_mail(), now=clock.now())
+    number = order(reminded)
+    follow()
+    services.void_grants(now=clock.now())
+    shown = member.get(page).content.decode()
+    in_order = ["its link was followed", "the cart was restored", "an order is given to it: last click"]
+    places = [shown.index(text) for text in in_order]
+    assert places == sorted(places)
+    assert shown.count(number) == 3, "by click, by restore, by code"
+    assert "2 × MUG: £12.00" in shown
+    assert "with a discount code until" in shown
+    assert ", void since" in shown
+    assert code_of_mail() not in shown
 
 
 def test_what_is_refunded_is_taken_off_the_sums_and_shown_beside_them(reminded: User) -> None:
