@@ -20,6 +20,26 @@ TEMPLATES = [
     (Template.SAVED_NEWS.value, _("News of saved items")),
 ]
 HELD = (MessageState.CLAIMED.value, MessageState.SENDING.value)
+MOVES = tuple(
+    (before.value, after.value)
+    for before, afters in {
+        MessageState.DUE: (MessageState.CLAIMED, MessageState.CANCELLED),
+        # Waits, is cancelled, cannot be rendered; or goes on.
+        MessageState.CLAIMED: (
+            *(MessageState.DUE, MessageState.CANCELLED, MessageState.FAILED),
+            *(MessageState.GHOST, MessageState.SENDING),
+        ),
+        # As the mail server says, or does not.
+        MessageState.SENDING: (MessageState.SENT, MessageState.FAILED, MessageState.UNKNOWN, MessageState.DUE),
+        # An order mail goes again; the provider tells of it; staff send it again; its customer is forgotten.
+        MessageState.UNKNOWN: (MessageState.CLAIMED, MessageState.SENT, MessageState.DUE, MessageState.CANCELLED),
+        # Staff send it again.
+        MessageState.FAILED: (MessageState.DUE,),
+        MessageState.CANCELLED: (MessageState.DUE,),
+    }.items()
+    for after in afters
+)
+"""From which state to which other one a message may go. What is sent, or a ghost, stays that."""
 
 
 class Message(models.Model):
@@ -164,6 +184,7 @@ class Message(models.Model):
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Q(old__state=MessageState.SENT.value),
             ),
+            pgtrigger.FSM(name="message_moves", field="state", transitions=list(MOVES)),
         ]
 
     def __str__(self) -> str:

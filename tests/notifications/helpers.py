@@ -10,8 +10,19 @@ from dataclasses import dataclass, field
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
+from typing import Any
 
+import pgtrigger
+from django.db.models import QuerySet
+
+from notifications.models import Message
 from tests.waiting import PATIENCE_SECONDS
+
+
+def put_into(state: str, messages: QuerySet[Message] | None = None, **fields: Any) -> None:
+    """Write a state that a message cannot get into by itself from where it is: all of them, or these."""
+    with pgtrigger.ignore("notifications.Message:message_moves", "notifications.Message:message_sent_is_final"):
+        (Message.objects.all() if messages is None else messages).update(state=state, **fields)
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from shop.accounts.models import User
 from shop.core import clock
 from tests.checkout.helpers import make_sku
 from tests.checkout.test_admin import staff
+from tests.notifications.helpers import put_into
 from tests.notifications.test_order_mail import order, run
 
 pytestmark = pytest.mark.django_db
@@ -64,7 +65,7 @@ def test_staff_send_a_failed_message_again_and_it_is_noted() -> None:
     make_sku()
     order()
     services.queue_order_mails(now=clock.now())
-    Message.objects.update(state="failed", reason="550")
+    put_into("failed", reason="550")
     ids = list(Message.objects.values_list("pk", flat=True))
     staff("resend_message").post(MESSAGES, {"action": "resend", "_selected_action": ids})
     assert set(Message.objects.values_list("state", flat=True)) == {"due"}

@@ -31,7 +31,7 @@ from shop.core import clock
 from shop.core.money import Money
 from tests.checkout.helpers import fill, make_sku, pay, start
 from tests.notifications.carts import leave_cart, make_campaign, make_customer, run, the_mail, the_message
-from tests.notifications.helpers import mail_server
+from tests.notifications.helpers import mail_server, put_into
 from tests.notifications.test_order_mail import use
 
 pytestmark = pytest.mark.django_db
@@ -390,7 +390,7 @@ def test_a_campaign_whose_sends_go_wrong_pauses_itself(
     assert services.watch_campaigns(now=clock.now()) == ()
     leave_cart(make_customer())
     services.detect(now=clock.now())
-    Message.objects.filter(state="due").update(state=state, reason=reason)
+    put_into(state, Message.objects.filter(state="due"), reason=reason)
     assert services.watch_campaigns(now=clock.now()) == ("cart",)
     campaign.refresh_from_db()
     assert campaign.state == "paused"

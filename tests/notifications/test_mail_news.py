@@ -23,6 +23,7 @@ from notifications.types import Scope
 from shop.core import clock
 from tests.checkout.helpers import make_sku
 from tests.notifications.carts import leave_cart, make_campaign, make_customer, run, the_message
+from tests.notifications.helpers import put_into
 from tests.ports import free_port
 from tests.security.test_logs import logged
 from tests.waiting import PATIENCE_SECONDS
@@ -124,10 +125,7 @@ def reminded(*, state: str = "sent", email: str = ADA) -> Message:
 
 def with_trigger_off(message: Message, state: str) -> None:
     """Write a state over `sent`, which otherwise is final."""
-    import pgtrigger  # noqa: PLC0415
-
-    with pgtrigger.ignore("notifications.Message:message_sent_is_final"):
-        Message.objects.filter(pk=message.pk).update(state=state, sent_at=None)
+    put_into(state, Message.objects.filter(pk=message.pk), sent_at=None)
 
 
 @pytest.mark.parametrize(
@@ -211,9 +209,8 @@ def test_a_hard_bounce_stays_when_soft_ones_follow_and_outlasts_those_before() -
 
 def test_a_mail_of_unknown_fate_that_arrived_was_sent_and_news_wait_for_a_worker_that_holds_it() -> None:
     message = reminded(state="unknown")
-    Message.objects.filter(pk=message.pk).update(
-        state="sending", claim_token="00000000-0000-0000-0000-000000000001", lease_until=clock.now()
-    )
+    mine = Message.objects.filter(pk=message.pk)
+    put_into("sending", mine, claim_token="00000000-0000-0000-0000-000000000001", lease_until=clock.now())
     tell(delivery(message))
     assert the_message().state == "sending"
     Message.objects.filter(pk=message.pk).update(state="unknown", claim_token=None, lease_until=None)

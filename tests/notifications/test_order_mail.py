@@ -20,7 +20,7 @@ from shop.checkout.types import PaymentState
 from shop.core import clock
 from tests.checkout.helpers import later, make_sku, new_guest, outcome_of, pay, put, ready, start
 from tests.checkout.test_outcomes import expire_reservations
-from tests.notifications.helpers import MailServer, mail_server
+from tests.notifications.helpers import MailServer, mail_server, put_into
 from tests.ports import free_port
 from tests.waiting import PATIENCE_SECONDS
 
@@ -266,9 +266,8 @@ def test_a_worker_that_died_while_sending_sends_again_under_the_same_message_id(
     order()
     services.queue_order_mails(now=clock.now())
     token = "00000000-0000-0000-0000-000000000001"
-    Message.objects.update(
-        state="sending", claim_token=token, lease_until=clock.now() - timedelta(seconds=1), handed_at=clock.now()
-    )
+    lease = clock.now() - timedelta(seconds=1)
+    put_into("sending", claim_token=token, lease_until=lease, handed_at=clock.now())
 
     assert run() == 1
     assert mail.outbox[0].extra_headers["Message-ID"].startswith(f"<{Message.objects.get().public_id}@")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import uuid
+from contextlib import suppress
 from datetime import timedelta
 from html import unescape
 from itertools import count
@@ -25,8 +27,10 @@ from cart.models import CartRecord
 from cart.types import CartRef
 from notifications import selectors, services
 from notifications.models import Abandonment, Campaign, Message, SkipCount, Step
+from notifications.models.messages import MOVES
 from notifications.services import enrolling, handing
 from notifications.services.reminding import LOOK
+from notifications.types import MessageState
 from shop.catalog.models import Product
 from shop.checkout import following
 from shop.checkout.models import Order
@@ -34,6 +38,7 @@ from shop.core import clock
 from tests.cart.helpers import round_trips
 from tests.checkout.helpers import make_sku, new_guest, pay, ready, set_price
 from tests.notifications.carts import HOUR, leave_cart, link, make_campaign, make_customer, run, the_mail, the_message
+from tests.notifications.helpers import put_into
 from tests.ports import free_port
 
 pytestmark = pytest.mark.django_db
@@ -531,3 +536,22 @@ def test_a_mail_shows_each_item_as_a_bitmap_of_our_own_host_and_stays_small(clie
     assert len(pictures) == html.count("<img") == 5
     assert client.get(pictures[0])["Content-Type"] == "image/png"
     assert len(html.encode()) < 90_000
+
+
+@pytest.mark.parametrize("before", [state.value for state in MessageState])
+def test_a_message_moves_only_as_declared_whoever_writes_it(before: str) -> None:
+    make_sku()
+    leave_cart(make_customer())
+    make_campaign()
+    services.detect(now=clock.now())
+    held: dict[str, Any] = {"claim_token": uuid.uuid4(), "lease_until": clock.now()}
+    times: dict[str, Any] = {} if before == "ghost" else {"handed_at": clock.now(), "sent_at": clock.now()}
+    put_into(before, **held, **times)
+    may = set()
+    for after in MessageState:
+        with suppress(DatabaseError), transaction.atomic():
+            Message.objects.update(state=after.value, **({"handed_at": None} if after == "ghost" else {}))
+            may.add(after.value)
+            transaction.set_rollback(True)
+    declared = {after for was, after in MOVES if was == before} | {before}
+    assert may == (set() if before == "sent" else declared)

@@ -31,6 +31,7 @@ from shop.core import clock
 from shop.core.money import Money
 from tests.checkout.helpers import make_sku, set_price
 from tests.notifications.carts import HOUR, link, make_customer, the_mail
+from tests.notifications.helpers import put_into
 
 pytestmark = pytest.mark.django_db
 
@@ -352,9 +353,8 @@ def test_it_keeps_the_pace_of_a_receiving_domain_and_waits_for_the_next_day(sett
 
 def test_what_a_dead_worker_was_sending_never_goes_again() -> None:
     found()
-    Message.objects.update(
-        state="sending", claim_token=uuid.uuid4(), handed_at=noon(), lease_until=clock.now() - HOUR, attempts=1
-    )
+    lease = clock.now() - HOUR
+    put_into("sending", claim_token=uuid.uuid4(), handed_at=noon(), lease_until=lease, attempts=1)
     make_sku("BOWL", price=500)
     other = make_customer()
     want(other, *BOTH)
