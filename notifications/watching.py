@@ -12,6 +12,9 @@ from notifications.models import Campaign
 from notifications.reporting import Arm, kept, report, weigh
 from notifications.types import CampaignState
 
+_PATIENCE_SECONDS = 60
+"""For a campaign that no job has counted yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class ArmFigures:
@@ -54,7 +57,11 @@ def count_paused() -> int:
 
 def _figures(campaign: Campaign, now: datetime) -> CampaignFigures:
     before = kept(campaign)
-    found = report(campaign=campaign, now=now) if before is None else weigh(campaign, before.counted)
+    found = (
+        report(campaign=campaign, now=now, patience_seconds=_PATIENCE_SECONDS)
+        if before is None
+        else weigh(campaign, before.counted)
+    )
     holdout, mailed = found.holdout, found.mailed
     lift = mailed.against_control.difference if mailed.against_control and holdout.ripe and mailed.ripe else None
     # One currency fits on a first page: that in which most was sold. The campaign's report has all of them.

@@ -15,10 +15,11 @@ from notifications import charts, reporting
 from notifications.admin import figures
 from notifications.conf import conf
 from notifications.errors import CampaignNotReadyError
+from notifications.messages import PROBLEMS
 from notifications.models import Campaign, Step
 from notifications.reporting import Arm, Report
 from notifications.rules import capacity, looks
-from notifications.services import limiting, planning, running
+from notifications.services import limiting, planning, running, summing
 from notifications.types import CampaignState, MessageState
 from shop.core import clock
 from shop.core.sheets import defused
@@ -39,7 +40,9 @@ def context_of(campaign: Campaign) -> dict[str, Any]:
     """Give what the page shows: of the last count, or of now where nothing was counted yet."""
     now = clock.now()
     kept = reporting.kept(campaign)
-    counted = kept.counted if kept else reporting.count(campaign=campaign, now=now)
+    counted = (
+        kept.counted if kept else reporting.count(campaign=campaign, now=now, patience_seconds=summing.PAGE_SECONDS)
+    )
     counted_at = kept.counted_at if kept else now
     report = reporting.weigh(campaign, counted)
     is_hidden = report.finding == "split_is_wrong"
@@ -131,8 +134,8 @@ def _plan(campaign: Campaign) -> dict[str, Any]:
             "weeks": running.weeks_of(campaign, now=clock.now()),
             "most_weeks": planning.MOST_WEEKS,
         }
-    except CampaignNotReadyError:
-        return {}
+    except CampaignNotReadyError as error:
+        return {"problem": PROBLEMS[error.problem]}
 
 
 def _capacity(campaign: Campaign, report: Report) -> dict[str, Any]:

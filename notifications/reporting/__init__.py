@@ -31,6 +31,6 @@ __all__ = [
 ]
 
 
-def report(*, campaign: Campaign, now: datetime) -> Report:
+def report(*, campaign: Campaign, now: datetime, patience_seconds: int = 0) -> Report:
     """Count and weigh a campaign at once (six queries, over all its events)."""
-    return weigh(campaign, count(campaign=campaign, now=now))
+    return weigh(campaign, count(campaign=campaign, now=now, patience_seconds=patience_seconds))

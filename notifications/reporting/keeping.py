@@ -10,6 +10,9 @@ from notifications.models import Campaign, StoredReport
 from notifications.reporting.counting import Counted
 from shop.core.db import statement
 
+VERSION = 1
+"""Of what is counted: raise it with the statements, so that what was kept before is counted anew."""
+
 # Of two who count at once the later count stays.
 _KEEP = """
 INSERT INTO notifications_storedreport AS r (campaign_id, counted_at, seconds, content)
@@ -36,7 +39,7 @@ def keep(*, campaign_id: int, counted: Counted, counted_at: datetime, seconds: f
         "campaign": campaign_id,
         "counted_at": counted_at,
         "seconds": seconds,
-        "content": json.dumps(asdict(counted)),
+        "content": json.dumps({"version": VERSION, **asdict(counted)}),
     }
     return bool(statement(_KEEP, about))
 
@@ -44,10 +47,13 @@ def keep(*, campaign_id: int, counted: Counted, counted_at: datetime, seconds: f
 def kept(campaign: Campaign) -> Kept | None:
     """Give what was counted last (one query, none if it was joined); None before the first time.
 
-    What another version of the shop has counted is none.
+    What was counted in another way is none.
     """
     try:
         row = campaign.stored_report
-        return Kept(Counted(**row.content), row.counted_at, row.seconds)
-    except (StoredReport.DoesNotExist, TypeError):
+    except StoredReport.DoesNotExist:
         return None
+    content = dict(row.content)
+    if content.pop("version", None) != VERSION:
+        return None
+    return Kept(Counted(**content), row.counted_at, row.seconds)

@@ -15,6 +15,20 @@ SCHEMAS: dict[str, Any] = {
             "password": {"type": "string", "format": "password"},
         },
     },
+    "NewAccount": {
+        "type": "object",
+        "required": ["email", "password"],
+        "properties": {
+            "email": {"type": "string", "format": "email"},
+            "password": {"type": "string", "format": "password"},
+            "reminders": {
+                "type": "boolean",
+                "default": False,
+                "description": "Whether the customer ticked that they want to be reminded of what they leave in the "
+                "cart. Never tick it beforehand. Read only where the shop needs a yes for that.",
+            },
+        },
+    },
     "Session": {
         "type": "object",
         "required": ["status", "data", "meta"],
@@ -62,7 +76,7 @@ _CART_SESSION: dict[str, Any] = {
 def paths(failure: dict[str, Any]) -> dict[str, Any]:
     """Describe signing in, signing up, and the session itself."""
 
-    def entry(operation_id: str, description: str) -> dict[str, Any]:
+    def entry(operation_id: str, description: str, body: str) -> dict[str, Any]:
         return {
             "post": {
                 "operationId": operation_id,
@@ -71,15 +85,17 @@ def paths(failure: dict[str, Any]) -> dict[str, Any]:
                 "tags": ["signing in"],
                 "requestBody": {
                     "required": True,
-                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Credentials"}}},
+                    "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{body}"}}},
                 },
                 "responses": {"200": _SIGNED_IN, "default": failure},
             },
         }
 
     return {
-        f"{_PREFIX}/login": entry("sign_in", "Sign in."),
-        f"{_PREFIX}/signup": entry("sign_up", "Make an account and sign in; its mail address may be confirmed later."),
+        f"{_PREFIX}/login": entry("sign_in", "Sign in.", "Credentials"),
+        f"{_PREFIX}/signup": entry(
+            "sign_up", "Make an account and sign in; its mail address may be confirmed later.", "NewAccount"
+        ),
         f"{_PREFIX}/session": {
             "get": {
                 "operationId": "get_session",

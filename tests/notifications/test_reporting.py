@@ -370,7 +370,7 @@ def test_what_is_kept_reads_back_the_same_and_what_another_version_kept_is_none(
     kept = reporting.kept(Campaign.objects.get())
     assert kept is not None
     assert reporting.weigh(campaign, kept.counted) == reporting.report(campaign=campaign, now=now)
-    StoredReport.objects.update(content={"arms": []})
+    StoredReport.objects.update(content={**StoredReport.objects.get().content, "version": 0})
     assert reporting.kept(Campaign.objects.get()) is None
     assert staff().get(url("report", campaign.pk)).context["report"].mailed.ordered == 6, "counted for the page"
 
@@ -471,4 +471,7 @@ def test_without_known_traffic_a_test_starts_and_its_page_says_that_it_is_not_kn
     campaign, client = draft(), staff(*RUNS)
     page = client.get(url("report", campaign.pk)).content.decode()
     assert "there was no traffic" in page
+    Campaign.objects.update(base_bp=9_000, mde_pct=50)
+    assert "the share would rise above 100 %" in client.get(url("report", campaign.pk)).content.decode()
+    Campaign.objects.update(base_bp=1_000, mde_pct=20)
     assert act(client, campaign, "start") == "running"
