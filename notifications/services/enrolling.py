@@ -83,7 +83,7 @@ class Batch:
 
 
 class Writer:
-    """Writes batches in their order, and the first one of a long search as every later one in a thread of its own.
+    """Writes batches in their order: the last one of a search at once, those before it in a thread of its own.
 
     At most one waits. What is read meanwhile does not know of it yet: constraints see to what both would enroll. The
     cursor moves with the batch that it stands behind, so that whatever ends a search, nothing between is lost.
@@ -161,10 +161,10 @@ def write(batch: Batch) -> int | None:
         if not rows("SELECT pg_try_advisory_xact_lock(%s, %s)", [_LOCK, batch.campaign_id])[0][0]:
             return None
         made = _insert(batch.kept) if batch.kept else 0
-        if batch.skipped:
+        has_moved = rows(_MOVE_CURSOR, {"key": batch.key, "at": batch.place[0], "id": batch.place[1]})
+        if batch.skipped and has_moved:  # otherwise another process has counted them
             about = {"campaign": batch.campaign_id, "day": batch.now.date()}
             rows(_COUNT_SKIPS, {**about, "reasons": list(batch.skipped), "counts": list(batch.skipped.values())})
-        rows(_MOVE_CURSOR, {"key": batch.key, "at": batch.place[0], "id": batch.place[1]})
     return made
 
 

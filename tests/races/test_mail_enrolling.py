@@ -11,7 +11,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from notifications import services
-from notifications.models import Abandonment, Campaign, Cursor, Message
+from notifications.models import Abandonment, Campaign, Cursor, Message, SkipCount
 from notifications.services import enrolling
 from shop.core import clock
 from tests.checkout.helpers import make_sku
@@ -121,3 +121,16 @@ def test_while_another_process_writes_for_the_campaign_a_search_ends(carts: Camp
     with held_open(take_the_lock):
         assert services.detect(now=clock.now()) == 0
     assert services.detect(now=clock.now()) == CARTS
+
+
+def test_who_is_left_alone_is_counted_once_by_two_who_read_the_same(carts: Campaign) -> None:
+    batch = enrolling.Batch(
+        campaign_id=carts.pk,
+        now=clock.now(),
+        kept=None,
+        skipped={"opted_out": 3},
+        key=f"idle:{carts.pk}",
+        place=(clock.now(), 7),
+    )
+    assert [enrolling.write(batch) for _ in range(2)] == [0, 0]
+    assert SkipCount.objects.get().count == 3
