@@ -207,6 +207,36 @@ def test_intervals_and_tests_agree_with_published_numbers() -> None:
     ] * 4
 
 
+def test_intervals_and_tests_agree_with_another_program_to_the_sixth_digit() -> None:
+    """What SciPy 1.17 and statsmodels 0.15 give (`wilson`, `newcomb`, `proportions_ztest`, `chi2.sf`)."""
+    wilson = {
+        (15, 148): (0.0623864, 0.160487242),
+        (80, 1_000): (0.064748038, 0.098466439),
+        (0, 20): (0.0, 0.161125158),
+        (20, 20): (0.838874842, 1.0),
+    }
+    for (hits, n), bounds in wilson.items():
+        found = statistics.wilson(hits, n)
+        assert (found.low, found.high) == pytest.approx(bounds, abs=1e-6)
+    newcombe = {
+        (56, 70, 48, 80): (0.052431472, 0.333872654),
+        (890, 9_000, 80, 1_000): (-0.00052696, 0.035405866),
+        (478, 5_000, 410, 5_000): (0.002447191, 0.024768857),
+    }
+    for (hits, n, control_hits, control_n), bounds in newcombe.items():
+        lift = statistics.lift(hits=hits, n=n, control_hits=control_hits, control_n=control_n)
+        assert (lift.difference.low, lift.difference.high) == pytest.approx(bounds, abs=1e-6)
+    pooled = {(890, 9_000, 80, 1_000): (1.914687599, 0.055532356), (478, 5_000, 410, 5_000): (2.390537574, 0.016823728)}
+    for (hits, n, control_hits, control_n), (z, p) in pooled.items():
+        about = {"hits": hits, "n": n, "control_hits": control_hits, "control_n": control_n}
+        assert statistics.pooled_z(**about) == pytest.approx(z, abs=1e-6)
+        assert statistics.lift(**about).p == pytest.approx(p, abs=1e-6)
+    tails = {(3.2, 1): 0.07363827, (7.5, 2): 0.023517746, (11.1, 3): 0.011197247, (2.5, 4): 0.644635793}
+    tails |= {(20.0, 7): 0.005569683, (30.0, 12): 0.002792429}
+    for (x, df), tail in tails.items():
+        assert statistics.chi2_tail(x, df) == pytest.approx(tail, abs=1e-8)
+
+
 def test_small_cells_are_judged_by_the_exact_test_and_several_variants_together() -> None:
     tea = statistics.fisher_p(hits=3, n=4, control_hits=1, control_n=4)  # Fisher 1935, the lady tasting tea: 34/70
     assert tea == pytest.approx(34 / 70, abs=1e-9)
