@@ -175,7 +175,7 @@ class Message(models.Model):
             ),
             models.Index(fields=["lease_until"], condition=Q(state__in=HELD), name="message_held"),
             # Read backwards: what is new goes to the end, where a row costs least.
-            models.Index(fields=["created_at", "id"], name="message_newest"),
+            models.Index(fields=["created_at", "id"], name="message_by_time"),
         ]
         permissions: ClassVar = [("resend_message", "Can send failed messages again")]
         triggers: ClassVar = [

@@ -43,7 +43,7 @@ def watch_campaigns(*, now: datetime) -> tuple[str, ...]:
 
 
 def _last_sends(now: datetime) -> QuerySet[Message]:
-    """Give the reminders that were sent or failed, newest first, as the index `message_newest` has them."""
+    """Give the reminders that were sent or failed, newest first, as the index `message_by_time` has them."""
     lately = Message.objects.filter(kind=MessageKind.RECOVERY.value, state__in=_ENDED, created_at__gte=now - LATELY)
     return lately.order_by("-created_at", "-pk")
 
