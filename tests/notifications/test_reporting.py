@@ -6,7 +6,9 @@ import csv
 import dataclasses
 import io
 import math
+import re
 from datetime import timedelta
+from html import unescape
 from statistics import NormalDist
 from typing import Any
 
@@ -358,6 +360,20 @@ def test_the_page_shows_what_was_counted_last_until_somebody_counts_again() -> N
     assert shown.mailed.ordered == 19
     listed = client.get(url("changelist")).content.decode()
     assert '<td class="field-found">40</td>' in listed
+
+
+@pytest.mark.django_db
+def test_numbers_lead_to_their_rows() -> None:
+    campaign, client = _campaign("a", "b"), staff(*RUNS)
+    for variant in Variant.objects.all():
+        _customers(campaign, 6, ordered=2, is_holdout=True, variant=variant)
+        _customers(campaign, 6, ordered=3, is_holdout=False, variant=variant)
+    page = client.get(url("report", campaign.pk)).content.decode()
+    links = re.findall(r'<a href="([^"]*abandonment/[^"]*is_holdout[^"]*)">(\d+)</a>', page)
+    assert [number for _, number in links] == ["12", "4", "12", "6", "6", "3", "6", "3"]
+    for link, number in links:
+        answer = client.get(unescape(link))
+        assert answer.context["cl"].result_count == int(number), link
 
 
 @pytest.mark.django_db
